@@ -1,0 +1,120 @@
+"""POST /heartbeat and the ping URLs: the hot path.
+
+Imports and does only what a heartbeat must: what it loads is compared with a list by a contract test.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from http import HTTPStatus
+from typing import Any
+from uuid import uuid4
+
+from medic_core import config
+from medic_core.adapters.key_cache import KeyCache
+from medic_core.adapters.spool import SqsSpool
+from medic_core.adapters.sqs import SqsQueue
+from medic_core.api import answers
+from medic_core.api.authentication import authenticate_remembered
+from medic_core.api.request import Request
+from medic_core.domain.access.api_keys import Scope, VerifiedKey
+from medic_core.domain.watching import ping_urls
+from medic_core.domain.watching.names import name_key, valid_name
+from medic_core.domain.watching.signals import BODY_LIMIT, REPORTABLE, ByName, Signal, SignalKind
+from medic_core.errors import BadRequest, MedicError, NotFound, Unavailable
+from medic_core.flows.record import Taken, record_signal
+from medic_core.store.connection import Database
+
+SETTINGS = config.from_environment()
+DATABASE = Database(SETTINGS.database_url)
+KEYS = KeyCache(SETTINGS.key_cache_secret, SETTINGS.redis_url)
+SPOOL = SqsSpool(SqsQueue(SETTINGS.spool_url))
+NOTIFICATIONS = SqsQueue(SETTINGS.notifications_url)
+
+PING_HEADERS = {"Access-Control-Allow-Origin": "*", "Ping-Body-Limit": str(BODY_LIMIT)}
+USER_AGENT_LIMIT = 200
+
+
+def handler(event: dict[str, Any], context: object) -> answers.Answer:  # noqa: ARG001
+    """A gateway event in, an answer out."""
+    request = Request.from_event(event)
+    if request.path.startswith("/ping/"):
+        return _ping(request)
+    return _heartbeat(request)
+
+
+def _heartbeat(request: Request) -> answers.Answer:
+    try:
+        key = authenticate_remembered(request.headers, Scope.HEARTBEAT, DATABASE, KEYS)
+        taken = _take(request, _read_heartbeat(request), key)
+    except MedicError as error:
+        return answers.failed(error)
+    if taken is None:
+        message = "Heartbeat accepted: it will be recorded with the time of its receipt."
+        return answers.enveloped(message, status=HTTPStatus.ACCEPTED)
+    return answers.enveloped("Heartbeat Posted Successfully.", status=HTTPStatus.CREATED)
+
+
+def _read_heartbeat(request: Request) -> Signal:
+    body = request.json_object()
+    for field in ("heartbeat_name", "status"):
+        if field not in body:
+            raise BadRequest(f"{field} is required.")
+    name, status = valid_name(body["heartbeat_name"]), body["status"]
+    if not isinstance(status, str) or status not in REPORTABLE:
+        raise BadRequest(f"status must be one of {', '.join(sorted(REPORTABLE))}.")
+    return _signal(request, Signal(uuid4(), ByName(name_key(name)), SignalKind(status)))
+
+
+def _ping(request: Request) -> answers.Answer:
+    try:
+        ping = ping_urls.parse(request.path.removeprefix("/ping/"), request.query)
+        signal = Signal(uuid4(), ping.whom, ping.kind, True, ping.run_id, ping.exit_status)  # noqa: FBT003
+        taken = _take(request, _signal(request, signal), key=None)
+    except NotFound:
+        return _pong(request, "not found", HTTPStatus.NOT_FOUND)
+    except MedicError as error:
+        return _pong(request, error.message, answers.status_of(error))
+    if taken is not None and taken.created:
+        return _pong(request, "Created", HTTPStatus.CREATED)
+    return _pong(request, "OK", HTTPStatus.OK)
+
+
+def _pong(request: Request, body: str, status: HTTPStatus) -> answers.Answer:
+    return answers.text("" if request.method == "HEAD" else body, status, PING_HEADERS)
+
+
+def _signal(request: Request, said: Signal) -> Signal:
+    """What was said, with what the gateway knows of who said it."""
+    agent = "".join(character for character in request.headers.get("user-agent", "") if character.isprintable())
+    return replace(
+        said,
+        method=request.method,
+        body=request.body[:BODY_LIMIT] if said.is_ping else b"",
+        remote_address=request.remote_address,
+        user_agent=agent[:USER_AGENT_LIMIT],
+    )
+
+
+def _take(request: Request, signal: Signal, key: VerifiedKey | None) -> Taken | None:
+    """Record the signal; where the database is away, spool it with its time of receipt and return None."""
+    try:
+        taken = record_signal(DATABASE, signal, key)
+    except Unavailable:
+        SPOOL.keep(replace(signal, received_at=request.received_at))
+        return None
+    if taken.told:
+        _relay()
+    return taken
+
+
+def _relay() -> None:
+    """People hear of a recovery now, not at the next sweep; what does not leave now leaves then."""
+    # Only a change of state comes here.
+    from medic_core import telemetry  # noqa: PLC0415
+    from medic_core.flows.relay import relay  # noqa: PLC0415
+
+    try:
+        relay(DATABASE, NOTIFICATIONS)
+    except Exception:
+        telemetry.logger("heartbeat").exception("notifications wait for the next sweep")

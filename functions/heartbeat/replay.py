@@ -1,0 +1,74 @@
+"""The spool, back into the same rules with its original times."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Any
+
+from medic_core import config, telemetry
+from medic_core.adapters.spool import from_text
+from medic_core.adapters.sqs import SqsQueue
+from medic_core.domain.watching.signals import Signal
+from medic_core.errors import Unavailable
+from medic_core.flows.relay import relay
+from medic_core.flows.settle import replay_signal
+from medic_core.store.connection import Database
+from medic_core.telemetry import Metric
+
+SETTINGS = config.from_environment()
+DATABASE = Database(SETTINGS.database_url)
+SPOOL = SqsQueue(SETTINGS.spool_url)
+DEAD_LETTERS = SqsQueue(SETTINGS.spool_dead_letter_url)
+NOTIFICATIONS = SqsQueue(SETTINGS.notifications_url)
+LOGGER = telemetry.logger("replay")
+COUNTS = telemetry.Counts("replay")
+
+#: While the database is away a signal comes back after 5 s, then 10, 20, … up to a minute.
+FIRST_WAIT = timedelta(seconds=5)
+LONGEST_WAIT = timedelta(minutes=1)
+
+
+def handler(event: dict[str, Any], context: object) -> dict[str, Any]:  # noqa: ARG001
+    """Replay a batch; what the database could not take comes back later, what cannot be read goes to the dead letters.
+
+    The database being away is not a message's fault: poison is told by reading it, not by counting its receipts.
+    """
+    readable, poison = _read(event["Records"])
+    if poison:
+        DEAD_LETTERS.send([record["body"] for record in poison])
+    replayed, waiting = _replay(readable)
+    for record in waiting:
+        _come_back_later(record)
+    COUNTS.write({Metric.SPOOL_REPLAYED: replayed, Metric.SPOOL_POISON: len(poison)})
+    if replayed:
+        relay(DATABASE, NOTIFICATIONS)
+    return {"batchItemFailures": [{"itemIdentifier": record["messageId"]} for record in waiting]}
+
+
+def _read(records: list[dict[str, Any]]) -> tuple[list[tuple[dict[str, Any], Signal]], list[dict[str, Any]]]:
+    readable, poison = [], []
+    for record in records:
+        try:
+            readable.append((record, from_text(record["body"])))
+        except ValueError as error:
+            LOGGER.error("not a signal: moved to the dead letters", message_id=record["messageId"], because=str(error))
+            poison.append(record)
+    return readable, poison
+
+
+def _replay(readable: list[tuple[dict[str, Any], Signal]]) -> tuple[int, list[dict[str, Any]]]:
+    """Replay in the order of receipt; once the database is away, the rest is not tried."""
+    readable = sorted(readable, key=lambda pair: str(pair[1].received_at))
+    for number, (_, signal) in enumerate(readable):
+        try:
+            if replay_signal(DATABASE, signal) is None:
+                LOGGER.warning("nobody is meant by a spooled signal (any more)", signal_id=str(signal.signal_id))
+        except Unavailable:
+            return number, [record for record, _ in readable[number:]]
+    return len(readable), []
+
+
+def _come_back_later(record: dict[str, Any]) -> None:
+    receives = int(record["attributes"]["ApproximateReceiveCount"])
+    wait = min(FIRST_WAIT * 2 ** min(receives - 1, 10), LONGEST_WAIT)
+    SPOOL.show_again_in(record["receiptHandle"], wait)

@@ -1,0 +1,67 @@
+"""Brings the schema up to date: a custom resource of the stack, so that a deploy that cannot migrate fails."""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+from typing import Any
+
+import urllib3
+from medic_core import config, telemetry
+from medic_core.adapters import hashing
+from medic_core.adapters.migrations import apply_all
+from medic_core.flows.housekeep import make_partitions
+from medic_core.flows.keys import ensure_admin_key
+from medic_core.store import schema_lock
+from medic_core.store.connection import Database
+
+SETTINGS = config.from_environment()
+LOGGER = telemetry.logger("migrate")
+#: The layer's files lie in /opt on AWS; an emulator puts a layer's folder on the path.
+LAYERS = (Path("/opt"), *map(Path, sys.path))
+REASON_LIMIT = 500
+
+
+def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
+    """Migrate on create and update, do nothing on delete, and tell CloudFormation which it was."""
+    try:
+        applied = [] if event.get("RequestType") == "Delete" else _migrate()
+    except Exception as error:
+        LOGGER.exception("migration failed")
+        _tell(event, context, "FAILED", f"{type(error).__name__}: {error}")
+        raise
+    _tell(event, context, "SUCCESS", f"{len(applied)} migrations applied")
+    return {"applied": applied}
+
+
+def _migrate() -> list[str]:
+    with schema_lock.held(SETTINGS.database_url):
+        applied = apply_all(SETTINGS.database_url, _folder())
+    database = Database(SETTINGS.database_url)
+    make_partitions(database)
+    if SETTINGS.admin_api_key:
+        ensure_admin_key(database, SETTINGS.admin_api_key, hashing)
+    LOGGER.info("schema is up to date", applied=applied)
+    return applied
+
+
+def _folder() -> Path:
+    return next(folder for folder in LAYERS if any(folder.glob("0001.*.sql")))
+
+
+def _tell(event: dict[str, Any], context: Any, status: str, reason: str) -> None:
+    """Answer CloudFormation, where it is who asked."""
+    if "ResponseURL" not in event:
+        return
+    answer = {
+        "Status": status,
+        "Reason": reason[:REASON_LIMIT],
+        "PhysicalResourceId": event.get("PhysicalResourceId") or "medic-schema",
+        "StackId": event["StackId"],
+        "RequestId": event["RequestId"],
+        "LogicalResourceId": event["LogicalResourceId"],
+        "Data": {},
+    }
+    # CloudFormation's presigned URL refuses a Content-Type that it was not signed with.
+    urllib3.request("PUT", event["ResponseURL"], body=json.dumps(answer).encode(), headers={"Content-Type": ""})

@@ -1,0 +1,1 @@
+"""A module per resource: request in, one flow or one read, answer out."""

@@ -1,0 +1,26 @@
+"""/v2/teams: for now, to read the ping keys of slug URLs."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+
+import door
+from aws_lambda_powertools.event_handler import Response
+from aws_lambda_powertools.event_handler.api_gateway import Router
+from medic_core.domain.access.api_keys import Scope
+from medic_core.store import teams
+
+router = Router()
+
+
+@router.get("/v2/teams")
+def listed() -> Response[str]:
+    """Teams, a page at a time. Their ping keys can send heartbeats, so this asks for `write`."""
+    request, _ = door.permitted(router.current_event.raw_event, Scope.WRITE)
+    limit = door.whole_number(request, "limit", door.DEFAULT_LIMIT, 1, door.MAX_LIMIT)
+    after = door.whole_number(request, "cursor", 0, 0, door.LARGEST_ID)
+    with door.DATABASE.autocommit() as connection:
+        rows = teams.listed(connection, after, limit + 1)
+    page = [asdict(row) for row in rows[:limit]]
+    more = len(rows) > limit
+    return door.enveloped("", {"items": page, "has_more": more, "cursor": page[-1]["team_id"] if more else None})

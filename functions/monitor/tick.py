@@ -1,0 +1,73 @@
+"""Each minute: sweep until nothing is due, hand notifications on; several times where the cadence is shorter."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import asdict
+from datetime import timedelta
+from typing import Any
+
+from medic_core import config, telemetry
+from medic_core.adapters.sqs import SqsQueue
+from medic_core.errors import Unavailable
+from medic_core.flows.relay import relay, relay_forgotten
+from medic_core.flows.sweep import Swept, sweep
+from medic_core.store.connection import Database
+from medic_core.telemetry import Metric
+
+SETTINGS = config.from_environment()
+DATABASE = Database(SETTINGS.database_url)
+SPOOL = SqsQueue(SETTINGS.spool_url)
+NOTIFICATIONS = SqsQueue(SETTINGS.notifications_url)
+LOGGER = telemetry.logger("monitor")
+COUNTS = telemetry.Counts("monitor")
+
+#: The schedule's own cadence: one invocation fills it with sweeps.
+INVOKED_EVERY = timedelta(minutes=1)
+
+
+def handler(event: dict[str, Any], context: object) -> dict[str, Any]:  # noqa: ARG001
+    """Sweep at the cadence until the next invocation's turn. Overlapping invocations are harmless."""
+    cadence = SETTINGS.sweep_every
+    rounds = max(1, int(INVOKED_EVERY / cadence))
+    began = time.monotonic()
+    swept = Swept()
+    for number in range(rounds):
+        _wait_until(began + number * cadence.total_seconds())
+        swept = _round(min(cadence, INVOKED_EVERY))
+    return asdict(swept)
+
+
+def _round(cadence: timedelta) -> Swept:
+    """One sweep and its notifications. A database that is away ends the round, not the invocation: the next may find it."""
+    try:
+        swept = sweep(DATABASE, _spooled(), cadence)
+        relay(DATABASE, NOTIFICATIONS)
+        relay_forgotten(DATABASE, NOTIFICATIONS)
+    except Unavailable:
+        LOGGER.exception("no sweep: the database is away")
+        return Swept(held="the database is away")
+    if swept != Swept():
+        LOGGER.info("swept", **asdict(swept))
+    COUNTS.write(
+        {
+            Metric.SERVICES_DUE: swept.due,
+            Metric.ALERTS_OPENED: swept.opened,
+            Metric.SWEEPS_HELD: bool(swept.held),
+            Metric.SWEEPS_COMPLETED: not swept.held,
+        }
+    )
+    return swept
+
+
+def _spooled() -> int:
+    """How many heartbeats wait. Where nobody can say, none: a missed alert is worse than an early one."""
+    try:
+        return SPOOL.waiting()
+    except Exception:
+        LOGGER.exception("the spool cannot be counted")
+        return 0
+
+
+def _wait_until(moment: float) -> None:
+    time.sleep(max(0.0, moment - time.monotonic()))

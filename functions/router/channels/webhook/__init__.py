@@ -1,0 +1,1 @@
+"""Webhooks, in the envelope of the Standard Webhooks specification."""

@@ -1,0 +1,1 @@
+"""Everybody else: one promise of `ports` each, one library hidden each."""

@@ -1,0 +1,102 @@
+"""The spool: whole signals in a queue while the database is away, with the time of their receipt."""
+
+from __future__ import annotations
+
+import json
+from base64 import b64decode, b64encode
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from medic_core.adapters.sqs import SqsQueue
+from medic_core.domain.watching.signals import ByName, ByPingId, BySlug, Signal, SignalKind, Whom
+from medic_core.errors import Unavailable
+
+
+class SqsSpool:
+    """Keeps `ports.Spool`."""
+
+    def __init__(self, queue: SqsQueue) -> None:
+        self._queue = queue
+
+    def keep(self, signal: Signal) -> None:
+        """Returns once it is kept; raises Unavailable otherwise."""
+        try:
+            self._queue.send([to_text(signal)])
+        except Exception as error:
+            # Whatever the queue's library raises, the client must hear that its heartbeat was not taken.
+            raise Unavailable from error
+
+    def waiting(self) -> int:
+        """How many signals wait, about."""
+        return self._queue.waiting()
+
+
+def to_text(signal: Signal) -> str:
+    """A signal as it waits. It must know when it was received."""
+    if signal.received_at is None:
+        raise ValueError("a signal is spooled with the time of its receipt")
+    return json.dumps(
+        {
+            "signal_id": str(signal.signal_id),
+            "whom": _whom_to_json(signal.whom),
+            "kind": signal.kind,
+            "is_ping": signal.is_ping,
+            "run_id": signal.run_id,
+            "exit_status": signal.exit_status,
+            "method": signal.method,
+            "body": b64encode(signal.body).decode(),
+            "remote_address": signal.remote_address,
+            "user_agent": signal.user_agent,
+            "received_at": signal.received_at.isoformat(),
+        }
+    )
+
+
+def from_text(text: str) -> Signal:
+    """Read a signal that waited. Raises ValueError for what is not one."""
+    try:
+        kept = json.loads(text)
+        return Signal(
+            signal_id=UUID(kept["signal_id"]),
+            whom=_whom_from_json(kept["whom"]),
+            kind=SignalKind(kept["kind"]),
+            is_ping=bool(kept["is_ping"]),
+            run_id=kept["run_id"],
+            exit_status=kept["exit_status"],
+            method=kept["method"],
+            body=b64decode(kept["body"], validate=True),
+            remote_address=kept["remote_address"],
+            user_agent=kept["user_agent"],
+            received_at=_aware(datetime.fromisoformat(kept["received_at"])),
+        )
+    except (KeyError, TypeError, AttributeError) as error:
+        raise ValueError(f"not a spooled signal: {error!r}") from error
+
+
+def _aware(moment: datetime) -> datetime:
+    if moment.tzinfo is None:
+        raise ValueError("received_at has no time zone")
+    return moment
+
+
+def _whom_to_json(whom: Whom) -> dict[str, Any]:
+    match whom:
+        case ByName(name_key=name_key):
+            return {"name_key": name_key}
+        case ByPingId(ping_id=ping_id):
+            return {"ping_id": str(ping_id)}
+        case BySlug(ping_key=ping_key, slug=slug, create=create):
+            return {"ping_key": ping_key, "slug": slug, "create": create}
+
+
+def _whom_from_json(kept: dict[str, Any]) -> Whom:
+    match kept:
+        case {"name_key": str(name_key)}:
+            return ByName(name_key)
+        case {"ping_id": str(ping_id)}:
+            return ByPingId(UUID(ping_id))
+        case {"ping_key": str(ping_key), "slug": str(slug), "create": bool(create)}:
+            return BySlug(ping_key, slug, create)
+        case _:
+            raise ValueError("not a spooled signal: nobody is meant")

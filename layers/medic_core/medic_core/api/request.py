@@ -1,0 +1,55 @@
+"""What the gateway hands us, as a value."""
+
+from __future__ import annotations
+
+import json
+from base64 import b64decode
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+from urllib.parse import parse_qsl, unquote
+
+from medic_core.errors import BadRequest, TooLarge
+
+#: More than any of our JSON bodies needs.
+JSON_LIMIT = 65_536
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """An API Gateway HTTP API event (payload 2.0): header names are lower case, the path is decoded."""
+
+    method: str
+    path: str
+    headers: Mapping[str, str]
+    query: Mapping[str, str]
+    body: bytes
+    remote_address: str
+    received_at: datetime
+
+    @classmethod
+    def from_event(cls, event: Mapping[str, Any]) -> Request:
+        http = event["requestContext"]["http"]
+        text = event.get("body") or ""
+        return cls(
+            method=http["method"],
+            path=unquote(event["rawPath"]),
+            headers=event.get("headers") or {},
+            query=dict(parse_qsl(event.get("rawQueryString") or "", keep_blank_values=True)),
+            body=b64decode(text) if event.get("isBase64Encoded") else text.encode("utf-8", "surrogatepass"),
+            remote_address=http["sourceIp"],
+            received_at=datetime.fromtimestamp(event["requestContext"]["timeEpoch"] / 1000, UTC),
+        )
+
+    def json_object(self) -> dict[str, Any]:
+        """The body as a JSON object. Raises BadRequest or TooLarge."""
+        if len(self.body) > JSON_LIMIT:
+            raise TooLarge(f"The body must not be longer than {JSON_LIMIT} bytes.")
+        try:
+            found = json.loads(self.body)
+        except (ValueError, RecursionError) as error:
+            raise BadRequest("The body must be a JSON object.") from error
+        if not isinstance(found, dict):
+            raise BadRequest("The body must be a JSON object.")
+        return found

@@ -1,0 +1,1 @@
+"""Must people hear of it?"""

@@ -1,0 +1,168 @@
+"""Alerts: an open problem of one kind on one service, from its opening to its end."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from enum import StrEnum
+
+from medic_core.domain.alerting import reminders
+from medic_core.domain.alerting.suppression import Circumstances, Suppressed, suppressed
+from medic_core.domain.watching.deadlines import missed_periods, next_missed_period
+from medic_core.domain.watching.states import Trouble
+
+#: The one alert about Medic itself: nothing is heard from anyone.
+INGEST_SILENT = "ingest_silent"
+
+
+class Priority(StrEnum):
+    """How urgent a service's alerts are."""
+
+    P1 = "p1"
+    P2 = "p2"
+    P3 = "p3"
+    P4 = "p4"
+    P5 = "p5"
+
+
+class AlertStatus(StrEnum):
+    """Where in its life an alert is."""
+
+    OPEN = "open"
+    ACKNOWLEDGED = "acknowledged"
+    SNOOZED = "snoozed"
+    RESOLVED = "resolved"
+
+
+class AlertEvent(StrEnum):
+    """What happened to an alert."""
+
+    OPENED = "opened"
+    REMINDED = "reminded"
+    UNMUTED = "unmuted"  #: opened silently, told now that the mute is over
+    ACKNOWLEDGED = "acknowledged"
+    SNOOZED = "snoozed"
+    RESOLVED = "resolved"
+
+
+@dataclass(frozen=True, slots=True)
+class Watched:
+    """What alerting needs to know of a service."""
+
+    service_id: int
+    heartbeat_name: str
+    priority: Priority
+    every: timedelta
+    reminder_interval: timedelta | None
+    active: bool
+    muted_until: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class Opening:
+    """An alert to open. `told` says whether people hear of it now; `next_look_at` when the monitor must look again."""
+
+    service_id: int | None
+    heartbeat_name: str
+    kind: str
+    priority: Priority
+    because: str
+    overdue_since: datetime
+    consecutive_failures: int
+    told: bool
+    remind_at: datetime | None
+    next_look_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class OpenAlert:
+    """An open alert as the monitor finds it."""
+
+    alert_id: int
+    kind: str
+    status: AlertStatus
+    overdue_since: datetime
+    consecutive_failures: int
+    told_at: datetime | None
+    reminders: int
+    remind_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    """What the monitor does when it looks at an open alert: the event to record and tell, if any, and the next look."""
+
+    alert_id: int
+    consecutive_failures: int
+    event: AlertEvent | None
+    because: str
+    reminders: int
+    remind_at: datetime | None
+    next_look_at: datetime | None
+
+
+def open_for(
+    trouble: Trouble, because: str, overdue_since: datetime, now: datetime, service: Watched, failures: int = 1
+) -> Opening:
+    """The alert for a trouble that was just found, silent where a rule holds it back."""
+    held = suppressed(Circumstances(now, service.active, service.muted_until))
+    remind_at = None if held else now + reminders.interval_before(0, service.every, service.reminder_interval)
+    if trouble is Trouble.MISSED_HEARTBEAT:
+        failures = missed_periods(overdue_since, service.every, now)
+    return Opening(
+        service_id=service.service_id,
+        heartbeat_name=service.heartbeat_name,
+        kind=trouble,
+        priority=service.priority,
+        because=because,
+        overdue_since=overdue_since,
+        consecutive_failures=failures,
+        told=held is None,
+        remind_at=remind_at,
+        next_look_at=_next_look(trouble, overdue_since, now, service, remind_at, held),
+    )
+
+
+def look(alert: OpenAlert, now: datetime, service: Watched) -> Look:
+    """What is due on an open alert at `now`: a further missed period, the end of a mute, a reminder.
+
+    Acknowledged and snoozed alerts are not reminded of. Muting silences reminders too.
+    """
+    held = suppressed(Circumstances(now, service.active, service.muted_until))
+    event, because = _event_due(alert, now, held)
+    sent = alert.reminders + (event is AlertEvent.REMINDED)
+    remind_at = alert.remind_at
+    if event is not None:
+        remind_at = now + reminders.interval_before(sent, service.every, service.reminder_interval)
+    failures = alert.consecutive_failures
+    if alert.kind == Trouble.MISSED_HEARTBEAT:
+        failures = max(failures, missed_periods(alert.overdue_since, service.every, now))
+    waiting_for = remind_at if alert.status is AlertStatus.OPEN else None
+    next_look_at = _next_look(alert.kind, alert.overdue_since, now, service, waiting_for, held)
+    return Look(alert.alert_id, failures, event, because, sent, remind_at, next_look_at)
+
+
+def _event_due(alert: OpenAlert, now: datetime, held: Suppressed | None) -> tuple[AlertEvent | None, str]:
+    if held is not None:
+        return None, held.because
+    if alert.told_at is None:
+        return AlertEvent.UNMUTED, "the mute is over and it is still so"
+    if alert.status is AlertStatus.OPEN and alert.remind_at is not None and alert.remind_at <= now:
+        return AlertEvent.REMINDED, "still so"
+    return None, ""
+
+
+def _next_look(
+    kind: str,
+    overdue_since: datetime,
+    now: datetime,
+    service: Watched,
+    remind_at: datetime | None,
+    held: Suppressed | None,
+) -> datetime | None:
+    period = next_missed_period(overdue_since, service.every, now) if kind == Trouble.MISSED_HEARTBEAT else None
+    if held is not None:
+        # A reminder that fell due meanwhile must not make us look at every sweep.
+        remind_at = None
+    moments = [moment for moment in (period, remind_at, held and held.until) if moment is not None]
+    return min(moments, default=None)

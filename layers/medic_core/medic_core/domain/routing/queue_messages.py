@@ -1,0 +1,39 @@
+"""What the router's queue carries: ids, nothing else."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class PlanNotification:
+    """Plan and make the deliveries of an alert event."""
+
+    alert_event_id: int
+
+
+@dataclass(frozen=True, slots=True)
+class MakeDelivery:
+    """Try one delivery (again)."""
+
+    delivery_id: int
+
+
+def notification(alert_event_id: int) -> str:
+    return json.dumps({"notification": alert_event_id})
+
+
+def delivery(delivery_id: int) -> str:
+    return json.dumps({"delivery": delivery_id})
+
+
+def parse(text: str) -> PlanNotification | MakeDelivery:
+    """Read a message. Raises ValueError for one that is not ours."""
+    match json.loads(text):
+        case {"notification": int(alert_event_id)}:
+            return PlanNotification(alert_event_id)
+        case {"delivery": int(delivery_id)}:
+            return MakeDelivery(delivery_id)
+        case _:
+            raise ValueError(f"not a message for the router: {text[:200]}")

@@ -1,0 +1,64 @@
+"""What can go wrong, as one small tree. The docstring of a class is its default message.
+
+MedicError
+├── BadRequest      the client must change what it sends
+│   ├── TooLarge
+│   └── MethodNotAllowed
+├── Unauthorized    who is asking?
+├── Forbidden       we know, and it may not
+├── NotFound
+├── Conflict
+└── Unavailable     try again; nothing was done
+
+`api.answers` turns each into one HTTP answer, and nowhere else.
+"""
+
+from __future__ import annotations
+
+from inspect import cleandoc
+
+
+class MedicError(Exception):
+    """Something went wrong."""
+
+    def __init__(self, message: str = "") -> None:
+        self.message = message or cleandoc(type(self).__doc__ or "")
+        super().__init__(self.message)
+
+
+class BadRequest(MedicError):
+    """The request cannot be understood."""
+
+
+class TooLarge(BadRequest):
+    """The body is too large."""
+
+
+class MethodNotAllowed(BadRequest):
+    """This path does not answer that method."""
+
+
+class Unauthorized(MedicError):
+    """A valid API key is needed, as X-API-Key or as Authorization: Bearer."""
+
+    def __init__(self, message: str = "", reason: str = "missing_key") -> None:
+        super().__init__(message)
+        self.reason = reason
+
+
+class Forbidden(MedicError):
+    """This API key may not do that."""
+
+    reason = "insufficient_scope"
+
+
+class NotFound(MedicError):
+    """There is no such thing."""
+
+
+class Conflict(MedicError):
+    """That contradicts what is there already."""
+
+
+class Unavailable(MedicError):
+    """Medic cannot reach its database. Nothing was changed; try again in a few seconds."""

@@ -1,0 +1,49 @@
+"""A signal arrives. An ordinary one is one statement; the others are settled."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from medic_core.domain.access.api_keys import VerifiedKey
+from medic_core.domain.watching.signals import BySlug, Signal, SignalKind
+from medic_core.domain.watching.states import Health
+from medic_core.errors import BadRequest, NotFound, Unauthorized
+from medic_core.store import service_states
+from medic_core.store.connection import Database
+
+#: The health in which such a signal changes nothing but times.
+ORDINARY = {SignalKind.UP: Health.UP, SignalKind.DEGRADED: Health.DEGRADED}
+
+
+@dataclass(frozen=True, slots=True)
+class Taken:
+    """A signal was recorded: for which service, whether that was made for it, and how many notifications it caused."""
+
+    service_id: int
+    created: bool = False
+    told: int = 0
+
+
+def record_signal(database: Database, signal: Signal, key: VerifiedKey | None) -> Taken:
+    """Record a signal as it is received; `key` is what it was sent with, None for ping URLs.
+
+    Raises NotFound, BadRequest for an inactive service, Unauthorized for a key revoked or expired meanwhile,
+    Unavailable (then it may or may not have been recorded, and `signal_id` tells).
+    """
+    ordinary = ORDINARY.get(signal.kind) if signal.run_id is None else None
+    with database.autocommit() as connection:
+        found = service_states.record(connection, signal, ordinary, key)
+    if found.refusal is not None:
+        raise Unauthorized("This API key is not valid (any more).", reason=found.refusal)
+    if found.recorded and found.service_id is not None:
+        return Taken(found.service_id)
+    # Only a signal that changes something needs the rules: an ordinary one starts without them.
+    from medic_core.flows import settle  # noqa: PLC0415
+
+    if found.service_id is not None:
+        if not found.active:
+            raise BadRequest("This service is inactive: activate it before sending heartbeats.")
+        return settle.settle_signal(database, found.service_id, signal)
+    if isinstance(signal.whom, BySlug) and signal.whom.create:
+        return settle.create_and_settle(database, signal.whom, signal)
+    raise NotFound("No service is registered under that name.")

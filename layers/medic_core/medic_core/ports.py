@@ -1,0 +1,46 @@
+"""The outside world on one page. Adapters keep these by shape; functions choose them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import timedelta
+from typing import Protocol
+
+from medic_core.domain.routing.messages import Notification
+from medic_core.domain.routing.retries import Answer
+from medic_core.domain.routing.targets import Target
+from medic_core.domain.watching.signals import Signal
+
+
+class Queue(Protocol):
+    """Carries ids to the router, at least once."""
+
+    def send(self, messages: Sequence[str], delay: timedelta = timedelta(0)) -> None:
+        """Returns once all are taken; raises OSError or the library's error otherwise."""
+
+
+class Spool(Protocol):
+    """Keeps whole signals while the database is away."""
+
+    def keep(self, signal: Signal) -> None:
+        """Returns once it is kept; raises Unavailable otherwise."""
+
+    def waiting(self) -> int:
+        """How many signals wait, about."""
+
+
+class Channel(Protocol):
+    """Tells one target of one notification. Answers, never raises for what the receiver did."""
+
+    def __call__(self, notification: Notification, target: Target, receipt: str | None) -> Answer:
+        """`receipt` is what the target called our first message about this alert."""
+
+
+class Hasher(Protocol):
+    """Hashes secrets so that a stolen table opens nothing."""
+
+    def hashed(self, secret: str) -> str:
+        """The hash under which a secret is stored."""
+
+    def matches(self, secret_hash: str, secret: str) -> bool:
+        """Whether the secret is the one that was hashed."""

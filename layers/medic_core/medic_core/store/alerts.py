@@ -1,0 +1,270 @@
+"""Alerts and their history. A statement that changes one writes the event, and the outbox row where people hear of it."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any, Final
+
+from psycopg.rows import class_row, dict_row, scalar_row
+
+from medic_core.domain.alerting.alerts import AlertEvent, AlertStatus, Look, OpenAlert, Opening, Priority, Watched
+from medic_core.domain.routing.messages import Notification
+from medic_core.store.connection import Transaction
+
+#: At most one open alert per service and kind: the second of two openings finds the first and does nothing.
+OPEN_ALL: Final = """
+WITH wanted AS (
+    SELECT * FROM unnest(
+        %(service_ids)s::bigint[], %(names)s::text[], %(kinds)s::text[], %(priorities)s::text[], %(becauses)s::text[],
+        %(overdue)s::timestamptz[], %(failures)s::int[], %(told)s::boolean[], %(remind)s::timestamptz[],
+        %(looks)s::timestamptz[]
+    ) AS w (service_id, heartbeat_name, kind, priority, because, overdue_since, failures, told, remind_at, next_look_at)
+), opened AS (
+    INSERT INTO medic.alerts (service_id, heartbeat_name, kind, priority, because, overdue_since, opened_at,
+                              consecutive_failures, told_at, remind_at, next_look_at)
+    SELECT service_id, heartbeat_name, kind, priority, because, overdue_since, now(),
+           failures, CASE WHEN told THEN now() END, remind_at, next_look_at
+      FROM wanted
+    ON CONFLICT DO NOTHING
+    RETURNING alert_id, because, consecutive_failures, told_at
+), history AS (
+    INSERT INTO medic.alert_events (alert_id, event, at, because, consecutive_failures)
+    SELECT alert_id, 'opened', now(), because, consecutive_failures FROM opened
+    RETURNING alert_event_id, alert_id
+), told AS (
+    INSERT INTO medic.outbox (topic, subject_id)
+    SELECT 'notification', alert_event_id FROM history JOIN opened USING (alert_id) WHERE told_at IS NOT NULL
+)
+SELECT count(*) FROM opened
+"""
+
+
+def open_all(tx: Transaction, openings: Sequence[Opening]) -> int:
+    """Open alerts, with their history and what people hear; returns how many were new."""
+    with tx.cursor(row_factory=scalar_row) as cursor:
+        found = cursor.execute(
+            OPEN_ALL,
+            {
+                "service_ids": [opening.service_id for opening in openings],
+                "names": [opening.heartbeat_name for opening in openings],
+                "kinds": [opening.kind for opening in openings],
+                "priorities": [opening.priority for opening in openings],
+                "becauses": [opening.because for opening in openings],
+                "overdue": [opening.overdue_since for opening in openings],
+                "failures": [opening.consecutive_failures for opening in openings],
+                "told": [opening.told for opening in openings],
+                "remind": [opening.remind_at for opening in openings],
+                "looks": [opening.next_look_at for opening in openings],
+            },
+        ).fetchone()
+    assert isinstance(found, int)
+    return found
+
+
+#: The end of alerts by a person's or Medic's own decision; a signal's are ended in `store.settling`.
+RESOLVE: Final = """
+WITH resolved AS (
+    UPDATE medic.alerts
+       SET status = 'resolved', resolved_at = now(), next_look_at = NULL, remind_at = NULL
+     WHERE service_id IS NOT DISTINCT FROM %(service_id)s AND kind = ANY(%(kinds)s::text[]) AND resolved_at IS NULL
+    RETURNING alert_id, told_at, consecutive_failures
+), history AS (
+    INSERT INTO medic.alert_events (alert_id, event, at, actor, because, consecutive_failures)
+    SELECT alert_id, 'resolved', now(), %(actor)s, %(because)s, consecutive_failures FROM resolved
+    RETURNING alert_event_id, alert_id
+), told AS (
+    INSERT INTO medic.outbox (topic, subject_id)
+    SELECT 'notification', alert_event_id FROM history JOIN resolved USING (alert_id) WHERE told_at IS NOT NULL
+)
+SELECT count(*) FROM resolved
+"""
+
+
+def resolve(tx: Transaction, service_id: int | None, kinds: Collection[str], because: str, actor: str | None) -> int:
+    """End a service's open alerts of these kinds; those who were told of one are told. Returns how many."""
+    with tx.cursor(row_factory=scalar_row) as cursor:
+        found = cursor.execute(
+            RESOLVE, {"service_id": service_id, "kinds": sorted(kinds), "because": because, "actor": actor}
+        ).fetchone()
+    assert isinstance(found, int)
+    return found
+
+
+CLAIM_LOOKS: Final = """
+SELECT a.alert_id, a.kind, a.status, a.overdue_since, a.consecutive_failures, a.told_at, a.reminders, a.remind_at,
+       a.heartbeat_name, a.priority, s.service_id, s.every_seconds * interval '1 second' AS every,
+       s.reminder_interval_seconds * interval '1 second' AS reminder_interval, s.active, s.muted_until
+  FROM medic.alerts a LEFT JOIN medic.services s USING (service_id)
+ WHERE a.next_look_at <= %(now)s
+ ORDER BY a.next_look_at
+ LIMIT %(batch)s
+   FOR UPDATE OF a SKIP LOCKED
+"""
+
+
+def claim_looks(tx: Transaction, now: datetime, batch: int, of_medic: timedelta) -> list[tuple[OpenAlert, Watched]]:
+    """The next open alerts to look at, each with its service. `of_medic` is the period of those that have none."""
+    with tx.cursor(row_factory=dict_row) as cursor:
+        rows = cursor.execute(CLAIM_LOOKS, {"now": now, "batch": batch}).fetchall()
+    return [(_open_alert(row), _watched(row, of_medic)) for row in rows]
+
+
+def _open_alert(row: dict[str, Any]) -> OpenAlert:
+    return OpenAlert(
+        alert_id=row["alert_id"],
+        kind=row["kind"],
+        status=AlertStatus(row["status"]),
+        overdue_since=row["overdue_since"],
+        consecutive_failures=row["consecutive_failures"],
+        told_at=row["told_at"],
+        reminders=row["reminders"],
+        remind_at=row["remind_at"],
+    )
+
+
+def _watched(row: dict[str, Any], of_medic: timedelta) -> Watched:
+    has_service = row["service_id"] is not None
+    return Watched(
+        service_id=row["service_id"] or 0,
+        heartbeat_name=row["heartbeat_name"],
+        priority=Priority(row["priority"]),
+        every=row["every"] if has_service else of_medic,
+        reminder_interval=row["reminder_interval"],
+        active=row["active"] if has_service else True,
+        muted_until=row["muted_until"],
+    )
+
+
+SAVE_LOOKS: Final = """
+WITH looked AS (
+    SELECT * FROM unnest(
+        %(alert_ids)s::bigint[], %(failures)s::int[], %(events)s::text[], %(becauses)s::text[], %(reminders)s::int[],
+        %(remind)s::timestamptz[], %(looks)s::timestamptz[]
+    ) AS l (alert_id, failures, event, because, reminders, remind_at, next_look_at)
+), saved AS (
+    UPDATE medic.alerts a
+       SET consecutive_failures = l.failures, reminders = l.reminders, remind_at = l.remind_at,
+           next_look_at = l.next_look_at,
+           told_at = CASE WHEN l.event IS NULL THEN a.told_at ELSE COALESCE(a.told_at, now()) END
+      FROM looked l WHERE a.alert_id = l.alert_id
+), history AS (
+    INSERT INTO medic.alert_events (alert_id, event, at, because, consecutive_failures)
+    SELECT alert_id, event, now(), because, failures FROM looked WHERE event IS NOT NULL
+    RETURNING alert_event_id
+), told AS (
+    INSERT INTO medic.outbox (topic, subject_id) SELECT 'notification', alert_event_id FROM history
+)
+SELECT count(*) FROM history
+"""
+
+
+def save_looks(tx: Transaction, looks: Sequence[Look]) -> int:
+    """Write what came of looking at claimed alerts; returns how many people are told of."""
+    with tx.cursor(row_factory=scalar_row) as cursor:
+        found = cursor.execute(
+            SAVE_LOOKS,
+            {
+                "alert_ids": [look.alert_id for look in looks],
+                "failures": [look.consecutive_failures for look in looks],
+                "events": [look.event for look in looks],
+                "becauses": [look.because for look in looks],
+                "reminders": [look.reminders for look in looks],
+                "remind": [look.remind_at for look in looks],
+                "looks": [look.next_look_at for look in looks],
+            },
+        ).fetchone()
+    assert isinstance(found, int)
+    return found
+
+
+LOOK_SOON: Final = """
+UPDATE medic.alerts SET next_look_at = now() WHERE service_id = %(service_id)s AND resolved_at IS NULL
+"""
+
+
+def look_soon(tx: Transaction, service_id: int) -> None:
+    """Have the next sweep look at a service's open alerts: something that holds them back has changed."""
+    tx.execute(LOOK_SOON, {"service_id": service_id})
+
+
+COUNT_JOB_FAILURES: Final = """
+UPDATE medic.alerts SET consecutive_failures = %(failures)s
+ WHERE service_id = %(service_id)s AND kind = 'job_failed' AND resolved_at IS NULL
+"""
+
+
+def count_job_failures(tx: Transaction, service_id: int, failures: int) -> None:
+    """Note on an open `job_failed` alert how many runs in a row have failed."""
+    tx.execute(COUNT_JOB_FAILURES, {"service_id": service_id, "failures": failures})
+
+
+OPENED_AT: Final = """
+SELECT opened_at FROM medic.alerts WHERE kind = %(kind)s AND service_id IS NULL AND resolved_at IS NULL
+"""
+
+
+def opened_at(tx: Transaction, kind: str) -> datetime | None:
+    """Since when an alert about Medic itself is open, None where it is not."""
+    with tx.cursor(row_factory=scalar_row) as cursor:
+        return cursor.execute(OPENED_AT, {"kind": kind}).fetchone()
+
+
+NOTIFICATION: Final = """
+SELECT e.alert_event_id, e.alert_id, e.event, e.at, e.because, e.consecutive_failures, a.kind, a.heartbeat_name,
+       a.priority, a.opened_at, a.overdue_since, COALESCE(s.service_name, '') AS service_name,
+       COALESCE(t.name, '') AS team, COALESCE(s.runbook, '') AS runbook
+  FROM medic.alert_events e
+  JOIN medic.alerts a USING (alert_id)
+  LEFT JOIN medic.services s USING (service_id)
+  LEFT JOIN medic.teams t USING (team_id)
+ WHERE e.alert_event_id = %(alert_event_id)s
+"""
+
+
+def notification(tx: Transaction, alert_event_id: int) -> Notification | None:
+    """What there is to tell about an event; None where it is gone."""
+    with tx.cursor(row_factory=dict_row) as cursor:
+        row = cursor.execute(NOTIFICATION, {"alert_event_id": alert_event_id}).fetchone()
+    if row is None:
+        return None
+    return Notification(**{**row, "event": AlertEvent(row["event"]), "priority": Priority(row["priority"])})
+
+
+LIST: Final = """
+SELECT a.alert_id, a.service_id, a.heartbeat_name, s.service_name, t.name AS team, a.kind, a.status, a.priority,
+       a.because, a.consecutive_failures, a.opened_at, a.told_at, a.acknowledged_by, a.resolved_at
+  FROM medic.alerts a
+  LEFT JOIN medic.services s USING (service_id)
+  LEFT JOIN medic.teams t USING (team_id)
+ WHERE %(active)s::boolean IS NULL OR (a.resolved_at IS NULL) = %(active)s
+ ORDER BY a.opened_at DESC, a.alert_id DESC
+ LIMIT %(limit)s
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class AlertRow:
+    """An alert as it is listed."""
+
+    alert_id: int
+    service_id: int | None
+    heartbeat_name: str
+    service_name: str | None
+    team: str | None
+    kind: str
+    status: str
+    priority: str
+    because: str
+    consecutive_failures: int
+    opened_at: datetime
+    told_at: datetime | None
+    acknowledged_by: str | None
+    resolved_at: datetime | None
+
+
+def listed(tx: Transaction, active: bool | None, limit: int) -> list[AlertRow]:
+    """Alerts, newest first; open ones, ended ones, or both."""
+    with tx.cursor(row_factory=class_row(AlertRow)) as cursor:
+        return cursor.execute(LIST, {"active": active, "limit": limit}).fetchall()

@@ -1,0 +1,112 @@
+"""What was heard, a partition a day."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+from typing import Final
+
+from psycopg import sql
+from psycopg.rows import class_row, scalar_row
+
+from medic_core.store.connection import Transaction
+
+LIST: Final = """
+SELECT e.heartbeat_id, s.heartbeat_name, s.service_name, e.received_at, e.kind, e.run_id, t.name AS team, s.priority
+  FROM medic.heartbeat_events e JOIN medic.services s USING (service_id) LEFT JOIN medic.teams t USING (team_id)
+ WHERE (%(name_key)s::text IS NULL OR s.name_key = %(name_key)s)
+   AND (%(service_name)s::text IS NULL OR s.service_name = %(service_name)s)
+ ORDER BY e.received_at DESC, e.heartbeat_id DESC
+ LIMIT %(limit)s
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class HeartbeatRow:
+    """A heartbeat as it is listed."""
+
+    heartbeat_id: int
+    heartbeat_name: str
+    service_name: str
+    received_at: datetime
+    kind: str
+    run_id: str | None
+    team: str | None
+    priority: str
+
+
+def listed(tx: Transaction, name_key: str | None, service_name: str | None, limit: int) -> list[HeartbeatRow]:
+    """Heartbeats, newest first."""
+    with tx.cursor(row_factory=class_row(HeartbeatRow)) as cursor:
+        return cursor.execute(LIST, {"name_key": name_key, "service_name": service_name, "limit": limit}).fetchall()
+
+
+NEWEST: Final = """
+SELECT max(received_at) FROM medic.heartbeat_events WHERE received_at > now() - interval '7 days'
+"""
+
+
+def newest(tx: Transaction) -> datetime | None:
+    """When anything was last heard from anyone, in the last week."""
+    with tx.cursor(row_factory=scalar_row) as cursor:
+        return cursor.execute(NEWEST).fetchone()
+
+
+#: Stops at `enough`: whether there were that many is all that is asked.
+COUNT: Final = """
+SELECT count(*) FROM (
+    SELECT FROM medic.heartbeat_events WHERE received_at > %(start)s AND received_at <= %(end)s LIMIT %(enough)s
+) AS some
+"""
+
+
+def count(tx: Transaction, start: datetime, end: datetime, enough: int = 1_000_000) -> int:
+    """How many heartbeats were received in a stretch of time, `enough` at most."""
+    with tx.cursor(row_factory=scalar_row) as cursor:
+        found = cursor.execute(COUNT, {"start": start, "end": end, "enough": enough}).fetchone()
+    assert isinstance(found, int)
+    return found
+
+
+PARTITIONS: Final = """
+SELECT child.relname FROM pg_inherits JOIN pg_class child ON child.oid = inhrelid
+ WHERE inhparent = 'medic.heartbeat_events'::regclass AND child.relname ~ '_[0-9]{8}$'
+ ORDER BY child.relname
+"""
+PREFIX: Final = "heartbeat_events_"
+
+
+def partitions(tx: Transaction) -> list[date]:
+    """The days (UTC) that have a partition of their own."""
+    with tx.cursor(row_factory=scalar_row) as cursor:
+        names = cursor.execute(PARTITIONS).fetchall()
+    return [date.fromisoformat(name.removeprefix(PREFIX)) for name in names]
+
+
+#: Rows that came while the partition was missing wait in the default one; they move over with its making.
+MAKE_PARTITION: Final = (
+    "CREATE TABLE medic.{name} (LIKE medic.heartbeat_events INCLUDING DEFAULTS INCLUDING CONSTRAINTS)",
+    """WITH strays AS (
+           DELETE FROM medic.heartbeat_events_default WHERE received_at >= {start} AND received_at < {end} RETURNING *
+       ) INSERT INTO medic.{name} SELECT * FROM strays""",
+    "ALTER TABLE medic.heartbeat_events ATTACH PARTITION medic.{name} FOR VALUES FROM ({start}) TO ({end})",
+)
+
+
+def make_partition(tx: Transaction, day: date) -> None:
+    """Make the partition of a day (UTC)."""
+    parts = {
+        "name": sql.Identifier(f"{PREFIX}{day:%Y%m%d}"),
+        "start": sql.Literal(f"{day.isoformat()} 00:00:00+00"),
+        "end": sql.Literal(f"{(day + timedelta(days=1)).isoformat()} 00:00:00+00"),
+    }
+    for statement in MAKE_PARTITION:
+        tx.execute(sql.SQL(statement).format(**parts))
+
+
+DROP_PARTITION: Final = "DROP TABLE medic.{name}"
+
+
+def drop_partition(tx: Transaction, day: date) -> None:
+    """Drop a day with all that was heard on it."""
+    tx.execute(sql.SQL(DROP_PARTITION).format(name=sql.Identifier(f"{PREFIX}{day:%Y%m%d}")))

@@ -1,0 +1,192 @@
+"""What services are: names, schedules, people's choices. What is believed of them: `service_states`."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any, Final
+from uuid import UUID
+
+from psycopg import sql
+from psycopg.rows import class_row, scalar_row
+
+from medic_core.domain.watching.signals import Whom
+from medic_core.store.connection import Transaction
+from medic_core.store.service_states import identification
+
+#: A slug that another service of the team has is made unique by a number.
+ADD: Final = """
+INSERT INTO medic.services (
+    heartbeat_name, name_key, service_name, slug, ping_id, team_id, priority, runbook, every_seconds, threshold,
+    grace_period_seconds, max_duration_ms, failure_tolerance, reminder_interval_seconds, alert_when_never_reported,
+    post_only, success_keywords, failure_keywords, start_keywords, unmatched_body)
+SELECT %(heartbeat_name)s, %(name_key)s, %(service_name)s, free.slug, %(ping_id)s, %(team_id)s, %(priority)s,
+       %(runbook)s, %(every_seconds)s, %(threshold)s, %(grace_period_seconds)s, %(max_duration_ms)s,
+       %(failure_tolerance)s, %(reminder_interval_seconds)s, %(alert_when_never_reported)s, %(post_only)s,
+       %(success_keywords)s, %(failure_keywords)s, %(start_keywords)s, %(unmatched_body)s
+  FROM (SELECT CASE n WHEN 1 THEN %(slug)s ELSE %(slug)s || '-' || n END AS slug, n
+          FROM generate_series(1, 10000) AS n) AS free
+ WHERE NOT EXISTS (SELECT FROM medic.services taken WHERE taken.team_id = %(team_id)s AND taken.slug = free.slug)
+ ORDER BY free.n LIMIT 1
+ON CONFLICT (name_key) DO NOTHING
+RETURNING service_id
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Configuration:
+    """All that a person decides about a service when registering it."""
+
+    heartbeat_name: str
+    service_name: str
+    slug: str
+    team_id: int | None
+    priority: str
+    runbook: str
+    every_seconds: int
+    threshold: int
+    grace_period_seconds: int = 0
+    max_duration_ms: int | None = None
+    failure_tolerance: int = 1
+    reminder_interval_seconds: int | None = None
+    alert_when_never_reported: bool = True
+    post_only: bool = False
+    success_keywords: tuple[str, ...] = ()
+    failure_keywords: tuple[str, ...] = ()
+    start_keywords: tuple[str, ...] = ()
+    unmatched_body: str = "ignore"
+
+
+def add(tx: Transaction, new: Configuration, name_key: str, ping_id: UUID) -> int | None:
+    """Add a service; None where the name is taken."""
+    values = {name: getattr(new, name) for name in Configuration.__dataclass_fields__}
+    values |= {"name_key": name_key, "ping_id": ping_id}
+    values |= {name: list(values[name]) for name in ("success_keywords", "failure_keywords", "start_keywords")}
+    with tx.cursor(row_factory=scalar_row) as cursor:
+        return cursor.execute(ADD, values).fetchone()
+
+
+FIND: Final = """
+SELECT service_id FROM medic.services WHERE name_key = %(name_key)s
+UNION ALL
+SELECT service_id FROM medic.services WHERE ping_id = %(ping_id)s
+UNION ALL
+SELECT s.service_id FROM medic.teams t JOIN medic.services s USING (team_id)
+ WHERE t.ping_key = %(ping_key)s AND s.slug = %(slug)s
+"""
+
+
+def find(tx: Transaction, whom: Whom) -> int | None:
+    """The service that a client means."""
+    with tx.cursor(row_factory=scalar_row) as cursor:
+        return cursor.execute(FIND, identification(whom)).fetchone()
+
+
+#: The columns that an update may name; `SET` is put together from these alone.
+EDITABLE: Final = frozenset(
+    {
+        "heartbeat_name", "name_key", "service_name", "slug", "team_id", "priority", "runbook", "active",
+        "every_seconds", "threshold", "grace_period_seconds", "max_duration_ms", "failure_tolerance",
+        "reminder_interval_seconds", "alert_when_never_reported", "muted_at", "muted_until", "mute_reason", "post_only",
+        "success_keywords", "failure_keywords", "start_keywords", "unmatched_body",
+    }
+)  # fmt: skip
+
+
+def update(tx: Transaction, service_id: int, changes: Mapping[str, Any]) -> None:
+    """Change these columns of a service; each must be EDITABLE."""
+    unknown = set(changes) - EDITABLE
+    if unknown:
+        raise ValueError(f"not editable: {sorted(unknown)}")
+    assignments = sql.SQL(", ").join(
+        sql.SQL("{} = {}").format(sql.Identifier(name), sql.Placeholder(name)) for name in changes
+    )
+    statement = sql.SQL("UPDATE medic.services SET updated_at = now(){} WHERE service_id = %(service_id)s").format(
+        sql.SQL(", ") + assignments if changes else sql.SQL("")
+    )
+    tx.execute(statement, {**changes, "service_id": service_id})
+
+
+READ: Final = """
+SELECT s.service_id, s.heartbeat_name, s.service_name, s.slug, s.ping_id, s.team_id, t.name AS team, s.priority,
+       s.runbook, s.active, s.every_seconds, s.threshold, s.grace_period_seconds, s.max_duration_ms,
+       s.failure_tolerance, s.reminder_interval_seconds, s.alert_when_never_reported, s.muted_at, s.muted_until, s.mute_reason,
+       s.post_only, s.success_keywords, s.failure_keywords, s.start_keywords, s.unmatched_body, s.created_at,
+       s.updated_at, st.health, st.last_heartbeat_at, st.alert_after, st.silence_allowed, now() AS now
+  FROM medic.services s JOIN medic.service_state st USING (service_id) LEFT JOIN medic.teams t USING (team_id)
+ WHERE (%(service_id)s::bigint IS NULL OR s.service_id = %(service_id)s)
+   AND (%(name_key)s::text IS NULL OR s.name_key = %(name_key)s)
+   AND (%(service_name)s::text IS NULL OR s.service_name = %(service_name)s)
+   AND (%(active)s::boolean IS NULL OR s.active = %(active)s)
+   AND s.service_id > %(after)s
+ ORDER BY s.service_id
+ LIMIT %(limit)s
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Service:
+    """A service as it is read: what it is and what is believed of it at `now`."""
+
+    service_id: int
+    heartbeat_name: str
+    service_name: str
+    slug: str
+    ping_id: UUID
+    team_id: int | None
+    team: str | None
+    priority: str
+    runbook: str
+    active: bool
+    every_seconds: int
+    threshold: int
+    grace_period_seconds: int
+    max_duration_ms: int | None
+    failure_tolerance: int
+    reminder_interval_seconds: int | None
+    alert_when_never_reported: bool
+    muted_at: datetime | None
+    muted_until: datetime | None
+    mute_reason: str | None
+    post_only: bool
+    success_keywords: list[str]
+    failure_keywords: list[str]
+    start_keywords: list[str]
+    unmatched_body: str
+    created_at: datetime
+    updated_at: datetime
+    health: str
+    last_heartbeat_at: datetime | None
+    alert_after: datetime | None
+    silence_allowed: timedelta
+    now: datetime
+
+    @property
+    def is_muted(self) -> bool:
+        return self.muted_until is not None and self.muted_until > self.now
+
+
+def read(
+    tx: Transaction,
+    *,
+    service_id: int | None = None,
+    name_key: str | None = None,
+    service_name: str | None = None,
+    active: bool | None = None,
+    after: int = 0,
+    limit: int = 1,
+) -> list[Service]:
+    """Services in the order of their registration; None does not filter."""
+    with tx.cursor(row_factory=class_row(Service)) as cursor:
+        return cursor.execute(
+            READ,
+            {
+                "service_id": service_id,
+                "name_key": name_key,
+                "service_name": service_name,
+                "active": active,
+                "after": after,
+                "limit": limit,
+            },
+        ).fetchall()

@@ -1,0 +1,216 @@
+"""A signal that changes more than times: its service under lock, and all its consequences in one statement."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any, Final
+
+from psycopg.rows import class_row, dict_row, scalar_row
+
+from medic_core.domain.alerting.alerts import Priority, Watched
+from medic_core.domain.watching.schedules import Interval
+from medic_core.domain.watching.signals import PingFilter, Signal, Unmatched
+from medic_core.domain.watching.states import Expectations, Health, State, Trouble
+from medic_core.store.connection import Transaction
+
+#: The row lock makes what it returns the newest truth; facts of other tables are repeated in the row for that reason.
+LOCK: Final = """
+SELECT now() AS now, st.service_id, st.health, st.last_heartbeat_at, st.recent_heartbeats, st.alert_after, st.down_at,
+       st.consecutive_failures, st.troubles, st.unnamed_run,
+       s.heartbeat_name, s.priority, s.active, s.muted_until, s.threshold, s.failure_tolerance,
+       s.alert_when_never_reported, s.every_seconds * interval '1 second' AS every,
+       s.grace_period_seconds * interval '1 second' AS grace,
+       s.max_duration_ms * interval '1 millisecond' AS max_duration,
+       s.reminder_interval_seconds * interval '1 second' AS reminder_interval,
+       s.post_only, s.success_keywords, s.failure_keywords, s.start_keywords, s.unmatched_body
+  FROM medic.service_state st JOIN medic.services s USING (service_id)
+ WHERE st.service_id = %(service_id)s
+   FOR UPDATE OF st FOR KEY SHARE OF s
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Locked:
+    """A service that nobody else changes until the transaction ends, and the database's time."""
+
+    now: datetime
+    service: Watched
+    state: State
+    troubles: frozenset[Trouble]
+    unnamed_run: str | None
+    expects: Expectations
+    wanted: PingFilter
+
+
+def lock(tx: Transaction, service_id: int) -> Locked | None:
+    """Lock a service's row and read it; None where it does not exist (any more)."""
+    with tx.cursor(row_factory=dict_row) as cursor:
+        row = cursor.execute(LOCK, {"service_id": service_id}).fetchone()
+    return _locked(row) if row else None
+
+
+def _locked(row: dict[str, Any]) -> Locked:
+    return Locked(
+        now=row["now"],
+        service=Watched(
+            service_id=row["service_id"],
+            heartbeat_name=row["heartbeat_name"],
+            priority=Priority(row["priority"]),
+            every=row["every"],
+            reminder_interval=row["reminder_interval"],
+            active=row["active"],
+            muted_until=row["muted_until"],
+        ),
+        state=State(
+            health=Health(row["health"]),
+            recent=tuple(row["recent_heartbeats"]),
+            last_heartbeat_at=row["last_heartbeat_at"],
+            alert_after=row["alert_after"],
+            down_at=row["down_at"],
+            failures=row["consecutive_failures"],
+        ),
+        troubles=frozenset(Trouble(kind) for kind in row["troubles"]),
+        unnamed_run=row["unnamed_run"],
+        expects=Expectations(
+            schedule=Interval(row["every"], row["threshold"], row["grace"]),
+            failure_tolerance=row["failure_tolerance"],
+            max_duration=row["max_duration"],
+            alert_when_never_reported=row["alert_when_never_reported"],
+        ),
+        wanted=PingFilter(
+            post_only=row["post_only"],
+            success_keywords=tuple(row["success_keywords"]),
+            failure_keywords=tuple(row["failure_keywords"]),
+            start_keywords=tuple(row["start_keywords"]),
+            unmatched=Unmatched(row["unmatched_body"]),
+        ),
+    )
+
+
+#: A signal is kept once: a repetition conflicts, finds no `event` and changes nothing.
+SETTLE: Final = """
+WITH event AS (
+    INSERT INTO medic.heartbeat_events
+           (service_id, received_at, signal_id, kind, run_id, exit_status, body, remote_address, user_agent)
+    VALUES (%(service_id)s, %(received_at)s, %(signal_id)s, %(kind)s, %(run_id)s, %(exit_status)s, %(body)s,
+            %(remote_address)s, %(user_agent)s)
+    ON CONFLICT DO NOTHING
+    RETURNING service_id
+), state AS (
+    UPDATE medic.service_state st
+       SET health = %(health)s, last_heartbeat_at = %(last_heartbeat_at)s, recent_heartbeats = %(recent)s,
+           alert_after = %(alert_after)s, down_at = %(down_at)s, consecutive_failures = %(failures)s,
+           troubles = %(troubles)s, unnamed_run = %(unnamed_run)s
+      FROM event WHERE st.service_id = event.service_id
+), resolved AS (
+    UPDATE medic.alerts a
+       SET status = 'resolved', resolved_at = now(), next_look_at = NULL, remind_at = NULL
+      FROM event
+     WHERE a.service_id = event.service_id AND a.kind = ANY(%(ends)s::text[]) AND a.resolved_at IS NULL
+    RETURNING a.alert_id, a.told_at, a.consecutive_failures
+), unmuted AS (
+    UPDATE medic.services s SET muted_at = NULL, muted_until = NULL, mute_reason = NULL
+     WHERE s.service_id = %(service_id)s AND s.muted_until IS NOT NULL
+       AND %(health)s <> 'down' AND EXISTS (SELECT FROM resolved)
+), history AS (
+    INSERT INTO medic.alert_events (alert_id, event, at, because, consecutive_failures)
+    SELECT alert_id, 'resolved', now(), %(because)s, consecutive_failures FROM resolved
+    RETURNING alert_event_id, alert_id
+), told AS (
+    INSERT INTO medic.outbox (topic, subject_id)
+    SELECT 'notification', alert_event_id FROM history JOIN resolved USING (alert_id) WHERE told_at IS NOT NULL
+    RETURNING subject_id
+)
+SELECT (SELECT count(*) FROM event) = 1 AS recorded, (SELECT count(*) FROM told) AS told
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Settled:
+    """Whether the signal was new, and how many notifications its consequences made."""
+
+    recorded: bool
+    told: int
+
+
+def settle(
+    tx: Transaction,
+    service_id: int,
+    signal: Signal,
+    received_at: datetime,
+    state: State,
+    troubles: Collection[str],
+    unnamed_run: str | None,
+    ends: Collection[str],
+    because: str,
+) -> Settled:
+    """Write a signal and everything it changes under the service's lock: event, state, ended alerts, what people hear."""
+    with tx.cursor(row_factory=class_row(Settled)) as cursor:
+        found = cursor.execute(
+            SETTLE,
+            {
+                "service_id": service_id,
+                "received_at": received_at,
+                "signal_id": signal.signal_id,
+                "kind": signal.kind,
+                "run_id": signal.run_id,
+                "exit_status": signal.exit_status,
+                "body": signal.body or None,
+                "remote_address": signal.remote_address or None,
+                "user_agent": signal.user_agent or None,
+                "health": state.health,
+                "last_heartbeat_at": state.last_heartbeat_at,
+                "recent": list(state.recent),
+                "alert_after": state.alert_after,
+                "down_at": state.down_at,
+                "failures": state.failures,
+                "troubles": sorted(troubles),
+                "unnamed_run": unnamed_run,
+                "ends": sorted(ends),
+                "because": because,
+            },
+        ).fetchone()
+    assert found is not None
+    return found
+
+
+#: How far the gateway's clock may be from the database's for a repetition to be found.
+CLOCKS_AGREE_WITHIN: Final = timedelta(minutes=15)
+KNOWN: Final = """
+SELECT EXISTS (
+    SELECT FROM medic.heartbeat_events
+     WHERE service_id = %(service_id)s AND signal_id = %(signal_id)s
+       AND received_at BETWEEN %(earliest)s AND %(latest)s
+)
+"""
+
+
+def is_known(tx: Transaction, service_id: int, signal: Signal, received_at: datetime) -> bool:
+    """Whether a spooled signal had been recorded after all: its answer was lost, not the signal."""
+    with tx.cursor(row_factory=scalar_row) as cursor:
+        found = cursor.execute(
+            KNOWN,
+            {
+                "service_id": service_id,
+                "signal_id": signal.signal_id,
+                "earliest": received_at - CLOCKS_AGREE_WITHIN,
+                "latest": received_at + CLOCKS_AGREE_WITHIN,
+            },
+        ).fetchone()
+    return bool(found)
+
+
+COUNT_FAILURES: Final = """
+SELECT count(DISTINCT COALESCE(run_id, signal_id::text)) FROM medic.heartbeat_events
+ WHERE service_id = %(service_id)s AND received_at > %(since)s AND kind = 'FAILED'
+"""
+
+
+def count_failures(tx: Transaction, service_id: int, since: datetime) -> int:
+    """Failed runs heard after a moment: asked only when a signal came late."""
+    with tx.cursor(row_factory=scalar_row) as cursor:
+        found = cursor.execute(COUNT_FAILURES, {"service_id": service_id, "since": since}).fetchone()
+    assert isinstance(found, int)
+    return found

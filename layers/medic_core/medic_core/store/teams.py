@@ -1,0 +1,60 @@
+"""Teams: who owns services, and the ping key that their slug URLs share."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Final
+
+from psycopg.rows import class_row, scalar_row
+
+from medic_core.domain.watching.names import name_key
+from medic_core.store.connection import Transaction
+
+#: The update that changes nothing makes the statement return the row that was there.
+ENSURE: Final = """
+INSERT INTO medic.teams (name, name_key, ping_key) VALUES (%(name)s, %(name_key)s, %(ping_key)s)
+ON CONFLICT (name_key) DO UPDATE SET name_key = EXCLUDED.name_key
+RETURNING team_id
+"""
+
+
+def ensure(tx: Transaction, name: str, ping_key: str) -> int:
+    """The team of that name, made with this ping key where there is none."""
+    with tx.cursor(row_factory=scalar_row) as cursor:
+        found = cursor.execute(ENSURE, {"name": name, "name_key": name_key(name), "ping_key": ping_key}).fetchone()
+    assert isinstance(found, int)
+    return found
+
+
+BY_PING_KEY: Final = "SELECT team_id FROM medic.teams WHERE ping_key = %(ping_key)s"
+
+
+def by_ping_key(tx: Transaction, ping_key: str) -> int | None:
+    """The team whose slug URLs carry this key."""
+    with tx.cursor(row_factory=scalar_row) as cursor:
+        return cursor.execute(BY_PING_KEY, {"ping_key": ping_key}).fetchone()
+
+
+LIST: Final = """
+SELECT team_id, name, slack_channel_id, ping_key, created_at, updated_at FROM medic.teams
+ WHERE team_id > %(after)s ORDER BY team_id LIMIT %(limit)s
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Team:
+    """A team as it is listed."""
+
+    team_id: int
+    name: str
+    slack_channel_id: str | None
+    ping_key: str
+    created_at: datetime
+    updated_at: datetime
+
+
+def listed(tx: Transaction, after: int, limit: int) -> list[Team]:
+    """Teams in the order of their making, from the one after `after`."""
+    with tx.cursor(row_factory=class_row(Team)) as cursor:
+        return cursor.execute(LIST, {"after": after, "limit": limit}).fetchall()

@@ -1,0 +1,46 @@
+"""How Medic is seen from outside: one logger and one set of metrics per function, and the names of all metrics."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+
+from aws_lambda_powertools import Logger, Metrics
+from aws_lambda_powertools.metrics import MetricUnit
+
+NAMESPACE = "Medic"
+
+
+class Metric(StrEnum):
+    """What is counted or measured."""
+
+    SPOOLED = "HeartbeatsSpooled"
+    SPOOL_REPLAYED = "HeartbeatsReplayed"
+    SPOOL_POISON = "SpoolPoison"
+    SERVICES_DUE = "ServicesDue"
+    ALERTS_OPENED = "AlertsOpened"
+    SWEEPS_HELD = "SweepsHeld"
+    SWEEPS_COMPLETED = "SweepsCompleted"
+    DELIVERED = "NotificationsDelivered"
+    DELIVERIES_POSTPONED = "NotificationsPostponed"
+    DELIVERIES_FAILED = "NotificationsFailed"
+    NOBODY_TOLD = "NotificationsToNobody"
+
+
+def logger(function: str) -> Logger:
+    """The function's logger: JSON lines."""
+    return Logger(service=f"medic-{function}")
+
+
+class Counts:
+    """Metrics of one invocation, written as one EMF line."""
+
+    def __init__(self, function: str) -> None:
+        self._metrics = Metrics(namespace=NAMESPACE, service=f"medic-{function}")
+
+    def write(self, counts: dict[Metric, float]) -> None:
+        """Write those that are not zero."""
+        for name, value in counts.items():
+            if value:
+                self._metrics.add_metric(name=name, unit=MetricUnit.Count, value=value)
+        if any(counts.values()):
+            self._metrics.flush_metrics()

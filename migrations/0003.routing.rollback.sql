@@ -1,0 +1,1 @@
+DROP TABLE medic.notification_deliveries;

@@ -1,0 +1,75 @@
+"""Things to test with: valid by default, so that a test names only what matters to it."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Any
+from uuid import UUID, uuid4
+
+from medic_core.domain.watching.names import name_key, slug_of
+from medic_core.domain.watching.signals import ByName, Signal, SignalKind
+from medic_core.flows.record import Taken, record_signal
+from medic_core.flows.register import register, team_named
+from medic_core.store.connection import Database
+from medic_core.store.services import Configuration
+
+
+def a_service(database: Database, name: str = "nightly-backup", *, team: str | None = None, **wanted: Any) -> int:
+    """Register a service: every minute, no grace, unless said otherwise."""
+    with database.transaction() as tx:
+        team_id = team_named(tx, team) if team else None
+        defaults: dict[str, Any] = {"every_seconds": 60, "threshold": 1, "priority": "p3", "runbook": ""}
+        new = Configuration(
+            heartbeat_name=name, service_name=name, slug=slug_of(name), team_id=team_id, **(defaults | wanted)
+        )
+        service_id = register(tx, new)
+    assert service_id is not None
+    return service_id
+
+
+def hears(database: Database, name: str = "nightly-backup", kind: SignalKind = SignalKind.UP, **more: Any) -> Taken:
+    """Let a service be heard now."""
+    return record_signal(database, a_signal(name, kind, **more), None)
+
+
+def a_signal(name: str = "nightly-backup", kind: SignalKind = SignalKind.UP, **more: Any) -> Signal:
+    return Signal(more.pop("signal_id", uuid4()), more.pop("whom", ByName(name_key(name))), kind, **more)
+
+
+#: Every moment that the rules look at; moving them all back is how time passes in a test.
+MOMENTS = {
+    "service_state": ("last_heartbeat_at", "alert_after", "down_at"),
+    "services": ("created_at", "muted_at", "muted_until"),
+    "alerts": ("overdue_since", "opened_at", "told_at", "remind_at", "next_look_at"),
+    "alert_events": ("at",),
+    "heartbeat_events": ("received_at",),
+    "job_runs": ("started_at", "completed_at"),
+    "monitor_state": ("last_sweep_at", "spool_waiting_since"),
+    "outbox": ("leave_at", "created_at"),
+    "notification_deliveries": ("due_at", "queued_at", "last_attempt_at"),
+}
+
+
+def time_passes(database: Database, by: timedelta, *, swept: bool = True) -> None:
+    """Move everything `by` into the past; the monitor is taken to have swept all the while unless `swept` is False."""
+    with database.transaction() as tx:
+        for table, columns in MOMENTS.items():
+            changes = ", ".join(f"{column} = {column} - %(by)s" for column in columns)
+            tx.execute(f"UPDATE medic.{table} SET {changes}", {"by": by})
+        tx.execute(
+            "UPDATE medic.service_state SET recent_heartbeats ="
+            " ARRAY(SELECT moment - %(by)s FROM unnest(recent_heartbeats) WITH ORDINALITY AS r (moment, n) ORDER BY n)",
+            {"by": by},
+        )
+        if swept:
+            tx.execute("UPDATE medic.monitor_state SET last_sweep_at = now()")
+
+
+def rows(database: Database, query: str, **values: Any) -> list[tuple[Any, ...]]:
+    with database.autocommit() as connection:
+        return connection.execute(query, values).fetchall()
+
+
+def ping_id(database: Database, service_id: int) -> UUID:
+    found: UUID = rows(database, "SELECT ping_id FROM medic.services WHERE service_id = %(id)s", id=service_id)[0][0]
+    return found

@@ -1,0 +1,14 @@
+"""What tests stand on: a real Postgres with a database of its own for each test, a real Redis."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+sys.path[:0] = [str(ROOT)]
+
+pytest_plugins = ["tests.fixtures.postgres"]
