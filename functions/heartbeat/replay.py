@@ -51,7 +51,7 @@ def _read(records: list[dict[str, Any]]) -> tuple[list[tuple[dict[str, Any], Sig
         try:
             readable.append((record, from_text(record["body"])))
         except ValueError as error:
-            LOGGER.error("not a signal: moved to the dead letters", message_id=record["messageId"], because=str(error))
+            LOGGER.warning("not a signal: to the dead letters", message_id=record["messageId"], because=str(error))
             poison.append(record)
     return readable, poison
 

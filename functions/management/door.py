@@ -7,6 +7,7 @@ from http import HTTPStatus
 from typing import Any
 
 from aws_lambda_powertools.event_handler import Response
+
 from medic_core import config
 from medic_core.adapters.key_cache import KeyCache
 from medic_core.adapters.sqs import SqsQueue

@@ -5,9 +5,10 @@ from __future__ import annotations
 from http import HTTPStatus
 from typing import Any
 
-import door
 from aws_lambda_powertools.event_handler import APIGatewayHttpResolver, Response
 from aws_lambda_powertools.event_handler.exceptions import NotFoundError
+
+import door
 from medic_core import telemetry
 from medic_core.api import answers
 from medic_core.errors import MedicError, MethodNotAllowed, NotFound
@@ -21,7 +22,7 @@ for module in (health, v1_heartbeats, v1_services, v1_alerts, v2_services, v2_te
     app.include_router(module.router)
 
 
-@app.exception_handler(MedicError)
+@app.exception_handler(MedicError)  # type: ignore[untyped-decorator]
 def _failed(error: MedicError) -> Response[str]:
     return door.response(answers.failed(error))
 

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import urllib3
+
 from medic_core import config, telemetry
 from medic_core.adapters import hashing
 from medic_core.adapters.migrations import apply_all
@@ -23,15 +24,15 @@ LAYERS = (Path("/opt"), *map(Path, sys.path))
 REASON_LIMIT = 500
 
 
-def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
+def handler(event: dict[str, Any], context: object) -> dict[str, Any]:  # noqa: ARG001
     """Migrate on create and update, do nothing on delete, and tell CloudFormation which it was."""
     try:
         applied = [] if event.get("RequestType") == "Delete" else _migrate()
     except Exception as error:
         LOGGER.exception("migration failed")
-        _tell(event, context, "FAILED", f"{type(error).__name__}: {error}")
+        _tell(event, "FAILED", f"{type(error).__name__}: {error}")
         raise
-    _tell(event, context, "SUCCESS", f"{len(applied)} migrations applied")
+    _tell(event, "SUCCESS", f"{len(applied)} migrations applied")
     return {"applied": applied}
 
 
@@ -50,7 +51,7 @@ def _folder() -> Path:
     return next(folder for folder in LAYERS if any(folder.glob("0001.*.sql")))
 
 
-def _tell(event: dict[str, Any], context: Any, status: str, reason: str) -> None:
+def _tell(event: dict[str, Any], status: str, reason: str) -> None:
     """Answer CloudFormation, where it is who asked."""
     if "ResponseURL" not in event:
         return

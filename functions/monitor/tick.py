@@ -39,7 +39,7 @@ def handler(event: dict[str, Any], context: object) -> dict[str, Any]:  # noqa: 
 
 
 def _round(cadence: timedelta) -> Swept:
-    """One sweep and its notifications. A database that is away ends the round, not the invocation: the next may find it."""
+    """One sweep and its notifications. A database that is away ends the round, not the invocation."""
     try:
         swept = sweep(DATABASE, _spooled(), cadence)
         relay(DATABASE, NOTIFICATIONS)

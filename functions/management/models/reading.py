@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import Any, TypeVar
 
-from medic_core.errors import BadRequest
 from pydantic import BaseModel, ValidationError
+
+from medic_core.errors import BadRequest
 
 Model = TypeVar("Model", bound=BaseModel)
 

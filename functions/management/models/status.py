@@ -8,7 +8,7 @@ from medic_core.store.services import Service
 
 
 def status_of(service: Service) -> str:
-    """new, up, degraded, down; `late` when it is past its interval and still within its grace; `paused` when inactive."""
+    """new, up, degraded, down; `late` past its interval but within its grace; `paused` when inactive."""
     if not service.active:
         return "paused"
     grace = timedelta(seconds=service.grace_period_seconds)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -72,17 +73,6 @@ def registration(body: dict[str, Any]) -> Registration:
     )
 
 
-#: How each field of an update becomes a column.
-COLUMNS = {
-    "service_name": ("service_name", lambda value: valid_name(value, "service_name")),
-    "alert_interval": ("every_seconds", lambda value: _minutes(value) * 60),
-    "threshold": ("threshold", lambda value: _threshold(value)),
-    "priority": ("priority", lambda value: _priority(value)),
-    "runbook": ("runbook", lambda value: _runbook(value)),
-    "active": ("active", lambda value: _flag(value, "active")),
-}
-
-
 def changes(body: dict[str, Any]) -> Changes:
     """Read an update. Raises BadRequest that names the field."""
     return Changes(
@@ -151,3 +141,14 @@ def _flag(value: object, name: str) -> bool:
     if value not in (0, 1) or isinstance(value, float):
         raise BadRequest(f"{name} must be 0 or 1.")
     return bool(value)
+
+
+#: How each field of an update becomes a column.
+COLUMNS: dict[str, tuple[str, Callable[[object], object]]] = {
+    "service_name": ("service_name", lambda value: valid_name(value, "service_name")),
+    "alert_interval": ("every_seconds", lambda value: _minutes(value) * 60),
+    "threshold": ("threshold", _threshold),
+    "priority": ("priority", _priority),
+    "runbook": ("runbook", _runbook),
+    "active": ("active", lambda value: _flag(value, "active")),
+}

@@ -5,13 +5,14 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Annotated, Any, Literal
 
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+
 from medic_core.domain.alerting.alerts import Priority
 from medic_core.domain.watching.names import MAX_NAME_LENGTH, is_printable, slug_of, valid_name
 from medic_core.domain.watching.schedules import LONGEST_GRACE, LONGEST_INTERVAL, MAX_THRESHOLD, SHORTEST_INTERVAL
 from medic_core.domain.watching.signals import Unmatched
 from medic_core.store.services import Configuration, Service
 from models.status import status_of
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
 MOST_KEYWORDS = 20
 
@@ -22,8 +23,12 @@ def _plain(text: str) -> str:
     return text
 
 
+def _named(text: str) -> str:
+    return valid_name(text, "name")
+
+
 Text = Annotated[str, AfterValidator(_plain)]
-Name = Annotated[str, Field(min_length=1, max_length=MAX_NAME_LENGTH), AfterValidator(lambda text: valid_name(text))]
+Name = Annotated[str, Field(min_length=1, max_length=MAX_NAME_LENGTH), AfterValidator(_named)]
 Keywords = Annotated[list[Annotated[Text, Field(min_length=1, max_length=200)]], Field(max_length=MOST_KEYWORDS)]
 
 

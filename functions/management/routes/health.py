@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 import platform
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from http import HTTPStatus
 
-import door
 from aws_lambda_powertools.event_handler import Response
 from aws_lambda_powertools.event_handler.api_gateway import Router
+
+import door
 from medic_core.api import answers
 from medic_core.errors import Unavailable
 from medic_core.store import health
 from medic_core.store.health import DatabaseHealth
 
-router = Router()
+router = Router()  # type: ignore[no-untyped-call]
 
 
 def _database() -> DatabaseHealth | None:
@@ -25,7 +27,7 @@ def _database() -> DatabaseHealth | None:
         return None
 
 
-def _json(content: dict[str, object], *, well: bool) -> Response[str]:
+def _json(content: Mapping[str, object], *, well: bool) -> Response[str]:
     now = datetime.now(UTC)  # noqa: TID251  (when this was answered, by the clock of who answers)
     body = answers.bare({**content, "timestamp": now}, HTTPStatus.OK if well else HTTPStatus.SERVICE_UNAVAILABLE)
     return door.response(body)

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-import door
 from aws_lambda_powertools.event_handler import Response
 from aws_lambda_powertools.event_handler.api_gateway import Router
+
+import door
 from medic_core.domain.access.api_keys import Scope
 from medic_core.store import alerts
 from medic_core.store.alerts import AlertRow
 
-router = Router()
+router = Router()  # type: ignore[no-untyped-call]
 NEWEST = 100
 
 
@@ -20,7 +21,7 @@ def listed() -> Response[str]:
     active = door.flag(request, "active")
     limit = door.MAX_LIMIT if active is not None else NEWEST
     with door.DATABASE.autocommit() as connection:
-        rows = alerts.listed(connection, active, limit)
+        rows = alerts.listed(connection, active=active, limit=limit)
     return door.enveloped("", [_row(row) for row in rows])
 
 

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-import door
 from aws_lambda_powertools.event_handler import Response
 from aws_lambda_powertools.event_handler.api_gateway import Router
+
+import door
 from medic_core.domain.access.api_keys import Scope
 from medic_core.domain.watching.names import name_key
 from medic_core.store import heartbeat_events
 
-router = Router()
+router = Router()  # type: ignore[no-untyped-call]
 
 
 @router.get("/heartbeat")

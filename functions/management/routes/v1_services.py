@@ -6,9 +6,10 @@ from http import HTTPStatus
 from typing import Any
 from urllib.parse import unquote
 
-import door
 from aws_lambda_powertools.event_handler import Response
 from aws_lambda_powertools.event_handler.api_gateway import Router
+
+import door
 from medic_core.domain.access.api_keys import Scope
 from medic_core.domain.watching.names import name_key
 from medic_core.errors import NotFound
@@ -20,7 +21,7 @@ from medic_core.store.connection import Transaction
 from medic_core.store.services import Service
 from models import v1_services as models
 
-router = Router()
+router = Router()  # type: ignore[no-untyped-call]
 
 
 @router.post("/service")

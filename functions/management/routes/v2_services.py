@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from http import HTTPStatus
 
-import door
 from aws_lambda_powertools.event_handler import Response
 from aws_lambda_powertools.event_handler.api_gateway import Router
+
+import door
 from medic_core.domain.access.api_keys import Scope
 from medic_core.errors import BadRequest, Conflict, NotFound
 from medic_core.flows import change, register
@@ -15,7 +16,7 @@ from medic_core.store import services
 from models.reading import read as read_body
 from models.v2_services import ChangedService, NewService, read_service
 
-router = Router()
+router = Router()  # type: ignore[no-untyped-call]
 
 
 @router.post("/v2/services")

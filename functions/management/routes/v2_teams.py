@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from dataclasses import asdict
 
-import door
 from aws_lambda_powertools.event_handler import Response
 from aws_lambda_powertools.event_handler.api_gateway import Router
+
+import door
 from medic_core.domain.access.api_keys import Scope
 from medic_core.store import teams
 
-router = Router()
+router = Router()  # type: ignore[no-untyped-call]
 
 
 @router.get("/v2/teams")

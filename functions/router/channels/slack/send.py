@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 from http import HTTPStatus
+from typing import Any
+
+from slack_sdk import WebClient
+from slack_sdk.errors import SlackApiError
 
 from channels.slack.message import message
 from medic_core import ports
@@ -11,8 +15,6 @@ from medic_core.config import Settings
 from medic_core.domain.routing.messages import Notification
 from medic_core.domain.routing.retries import Answer
 from medic_core.domain.routing.targets import Target
-from slack_sdk import WebClient
-from slack_sdk.errors import SlackApiError
 
 TIMEOUT_SECONDS = 10
 #: Slack says these with a 200; any other error means that repeating the message is useless.
@@ -26,7 +28,7 @@ def slack(settings: Settings) -> ports.Channel:
     client = WebClient(settings.slack_api_token, base_url=settings.slack_api_url, timeout=TIMEOUT_SECONDS)
 
     def send(notification: Notification, target: Target, receipt: str | None) -> Answer:
-        thread = {"thread_ts": receipt, "reply_broadcast": notification.is_recovery} if receipt else {}
+        thread: dict[str, Any] = {"thread_ts": receipt, "reply_broadcast": notification.is_recovery} if receipt else {}
         try:
             response = client.chat_postMessage(channel=target.address, **message(notification), **thread)
         except SlackApiError as error:

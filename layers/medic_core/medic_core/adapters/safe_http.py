@@ -33,7 +33,7 @@ def post_json(
     except InvalidUrl:
         return Answer(None, error=REFUSED, permanent=True)
     except OSError as error:
-        return Answer(None, error=f"cannot resolve {where.host}: {error.strerror or error}")
+        return Answer(None, error=f"the host's name cannot be resolved: {error.strerror or error}")
     sent = {"Content-Type": "application/json", "User-Agent": "Medic", **headers, "Host": _host_header(where)}
     try:
         return _post(where, address, json.dumps(content).encode(), sent)

@@ -72,7 +72,7 @@ def _settle(tx: Transaction, service_id: int, signal: Signal) -> Taken:
 
 
 def _paired(tx: Transaction, locked: Locked, signal: Signal, at: datetime) -> tuple[Signal, str | None, bool]:
-    """Pair the signal with its run: (the signal as it is kept, the unnamed run under way, whether it changes anything)."""
+    """Pair it with its run: (the signal as it is kept, the unnamed run under way, whether it changes anything)."""
     service_id, unnamed = locked.service.service_id, locked.unnamed_run
     if signal.kind is SignalKind.STARTED:
         return _run_started(tx, locked, signal, at)

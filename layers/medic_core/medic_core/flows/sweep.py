@@ -115,7 +115,18 @@ def _act_on(tx: Transaction, verdict: Verdict, now: datetime) -> int:
 
 def _ingest_silent(because: str, now: datetime) -> Opening:
     remind_at = now + interval_before(0, INGEST_PERIOD, None)
-    return Opening(None, "ingest", INGEST_SILENT, Priority.P1, because, now, 1, True, remind_at, remind_at)
+    return Opening(
+        service_id=None,
+        heartbeat_name="ingest",
+        kind=INGEST_SILENT,
+        priority=Priority.P1,
+        because=because,
+        overdue_since=now,
+        consecutive_failures=1,
+        told=True,
+        remind_at=remind_at,
+        next_look_at=remind_at,
+    )
 
 
 def _open_for_silence(tx: Transaction, claimed: list[Due], now: datetime) -> int:

@@ -1,4 +1,4 @@
-"""Alerts and their history. A statement that changes one writes the event, and the outbox row where people hear of it."""
+"""Alerts and their history. What changes one writes the event, and the outbox row where people hear of it."""
 
 from __future__ import annotations
 
@@ -264,7 +264,7 @@ class AlertRow:
     resolved_at: datetime | None
 
 
-def listed(tx: Transaction, active: bool | None, limit: int) -> list[AlertRow]:
+def listed(tx: Transaction, *, active: bool | None, limit: int) -> list[AlertRow]:
     """Alerts, newest first; open ones, ended ones, or both."""
     with tx.cursor(row_factory=class_row(AlertRow)) as cursor:
         return cursor.execute(LIST, {"active": active, "limit": limit}).fetchall()

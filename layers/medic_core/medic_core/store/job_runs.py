@@ -37,7 +37,8 @@ def restart(tx: Transaction, service_id: int, run_id: str, at: datetime) -> None
 
 #: An end without a start makes a run of duration 0; the second end of a run finds the first and changes nothing.
 END: Final = """
-INSERT INTO medic.job_runs AS run (service_id, run_id, named, started_at, completed_at, duration_ms, exit_status, status)
+INSERT INTO medic.job_runs AS run
+       (service_id, run_id, named, started_at, completed_at, duration_ms, exit_status, status)
 VALUES (%(service_id)s, %(run_id)s, %(named)s, %(at)s, %(at)s, 0, %(exit_status)s, %(status)s)
 ON CONFLICT (service_id, run_id) DO UPDATE
    SET completed_at = EXCLUDED.completed_at, status = EXCLUDED.status, exit_status = EXCLUDED.exit_status,

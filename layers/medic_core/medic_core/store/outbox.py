@@ -24,7 +24,8 @@ WITH waiting AS (
      ORDER BY leave_at LIMIT %(batch)s FOR UPDATE SKIP LOCKED
 )
 UPDATE medic.outbox o
-   SET leases = leases + 1, leave_at = now() + LEAST(interval '30 seconds' * 2 ^ LEAST(leases, 10), interval '15 minutes')
+   SET leases = leases + 1,
+       leave_at = now() + LEAST(interval '30 seconds' * 2 ^ LEAST(leases, 10), interval '15 minutes')
   FROM waiting WHERE o.outbox_id = waiting.outbox_id
 RETURNING o.subject_id
 """

@@ -245,7 +245,7 @@ SELECT (SELECT count(*) FROM due) AS due, (SELECT count(*) FROM others) AS other
 
 @dataclass(frozen=True, slots=True)
 class DueCount:
-    """How many services that reported are due, how many are not (counted up to one more), and the newest news of the due."""
+    """How many that have reported are due, how many are not (up to one more), and when a due one was last heard."""
 
     due: int
     others: int

@@ -111,8 +111,9 @@ def update(tx: Transaction, service_id: int, changes: Mapping[str, Any]) -> None
 READ: Final = """
 SELECT s.service_id, s.heartbeat_name, s.service_name, s.slug, s.ping_id, s.team_id, t.name AS team, s.priority,
        s.runbook, s.active, s.every_seconds, s.threshold, s.grace_period_seconds, s.max_duration_ms,
-       s.failure_tolerance, s.reminder_interval_seconds, s.alert_when_never_reported, s.muted_at, s.muted_until, s.mute_reason,
-       s.post_only, s.success_keywords, s.failure_keywords, s.start_keywords, s.unmatched_body, s.created_at,
+       s.failure_tolerance, s.reminder_interval_seconds, s.alert_when_never_reported, s.muted_at, s.muted_until,
+       s.mute_reason, s.post_only, s.success_keywords, s.failure_keywords, s.start_keywords, s.unmatched_body,
+       s.created_at,
        s.updated_at, st.health, st.last_heartbeat_at, st.alert_after, st.silence_allowed, now() AS now
   FROM medic.services s JOIN medic.service_state st USING (service_id) LEFT JOIN medic.teams t USING (team_id)
  WHERE (%(service_id)s::bigint IS NULL OR s.service_id = %(service_id)s)

@@ -146,7 +146,7 @@ def settle(
     ends: Collection[str],
     because: str,
 ) -> Settled:
-    """Write a signal and everything it changes under the service's lock: event, state, ended alerts, what people hear."""
+    """Write a signal and all it changes under the service's lock: event, state, ended alerts, what people hear."""
     with tx.cursor(row_factory=class_row(Settled)) as cursor:
         found = cursor.execute(
             SETTLE,

@@ -164,5 +164,6 @@ def _next_look(
     if held is not None:
         # A reminder that fell due meanwhile must not make us look at every sweep.
         remind_at = None
-    moments = [moment for moment in (period, remind_at, held and held.until) if moment is not None]
+    mute_ends = held.until if held is not None else None
+    moments = [moment for moment in (period, remind_at, mute_ends) if moment is not None]
     return min(moments, default=None)

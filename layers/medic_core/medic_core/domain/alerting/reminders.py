@@ -16,4 +16,4 @@ def interval_before(sent: int, every: timedelta, chosen: timedelta | None) -> ti
     The service's own interval, else one expected period but never under 5 minutes; doubled each time up to 24 h.
     """
     first = chosen if chosen is not None else max(every, SHORTEST_DEFAULT)
-    return min(first * 2 ** min(sent, MOST_DOUBLINGS), LONGEST)
+    return min(first * (1 << min(sent, MOST_DOUBLINGS)), LONGEST)

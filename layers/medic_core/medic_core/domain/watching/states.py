@@ -58,7 +58,7 @@ class Expectations:
 
 @dataclass(frozen=True, slots=True)
 class Heard:
-    """A signal as far as it matters here. `failures` counts the failed runs since the last sign of life, this one included."""
+    """A signal as it matters here. `failures` counts the failed runs since the last sign of life, with this one."""
 
     kind: SignalKind
     at: datetime
