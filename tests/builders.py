@@ -73,3 +73,19 @@ def rows(database: Database, query: str, **values: Any) -> list[tuple[Any, ...]]
 def ping_id(database: Database, service_id: int) -> UUID:
     found: UUID = rows(database, "SELECT ping_id FROM medic.services WHERE service_id = %(id)s", id=service_id)[0][0]
     return found
+
+
+def watch_statements(database: Database) -> list[str]:
+    """The statements that this connection executes from now on, as the server hears them."""
+    heard: list[str] = []
+
+    def note(notice: Any) -> None:
+        how, _, text = (notice.message_primary or "").partition(": ")
+        if how == "statement" or how.startswith("execute"):
+            heard.append(text.strip())
+
+    with database.autocommit() as connection:
+        connection.execute("SET log_statement = 'all'")
+        connection.execute("SET client_min_messages = log")
+        connection.add_notice_handler(note)
+    return heard

@@ -56,7 +56,7 @@ def newest(tx: Transaction) -> datetime | None:
 COUNT: Final = """
 SELECT count(*) FROM (
     SELECT FROM medic.heartbeat_events WHERE received_at > %(start)s AND received_at <= %(end)s LIMIT %(enough)s
-) AS some
+) AS counted
 """
 
 

@@ -1,0 +1,153 @@
+"""Promise 4: no mass false alarm after Medic's own outage, and no real one lost."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+from medic_core.flows.sweep import sweep
+from medic_core.store.connection import Database
+
+from tests.builders import a_service, a_signal, hears, rows, time_passes
+
+CADENCE = timedelta(seconds=15)
+SECOND, MINUTE = timedelta(seconds=1), timedelta(minutes=1)
+
+
+def opened(database: Database) -> list[str]:
+    query = "SELECT heartbeat_name FROM medic.alerts WHERE resolved_at IS NULL ORDER BY alert_id"
+    return [name for (name,) in rows(database, query)]
+
+
+def some_services(database: Database, count: int, **wanted: int) -> list[str]:
+    names = [f"job-{number}" for number in range(count)]
+    for name in names:
+        a_service(database, name, **wanted)
+    return names
+
+
+def all_heard(database: Database, names: list[str]) -> None:
+    for name in names:
+        hears(database, name)
+
+
+def test_a_spool_that_is_not_empty_holds_alerts_back_for_15_minutes_at_most(database: Database) -> None:
+    a_service(database)
+    hears(database)
+    time_passes(database, 61 * SECOND)
+    held = sweep(database, 7, CADENCE)
+    assert (held.opened, held.held) == (0, "7 heartbeats wait in the spool")
+    time_passes(database, 14 * MINUTE)
+    assert sweep(database, 7, CADENCE).opened == 0
+    time_passes(database, 61 * SECOND)
+    assert sweep(database, 7, CADENCE).opened == 1
+
+
+def test_a_drained_spool_lets_alerts_go_and_the_next_one_counts_anew(database: Database) -> None:
+    a_service(database)
+    hears(database)
+    time_passes(database, 61 * SECOND)
+    sweep(database, 1, CADENCE)
+    assert sweep(database, 0, CADENCE).opened == 1
+    assert rows(database, "SELECT spool_waiting_since FROM medic.monitor_state") == [(None,)]
+
+
+def test_deadlines_of_an_outage_of_everything_move_ahead_by_its_length(database: Database) -> None:
+    names = some_services(database, 20, grace_period_seconds=60)
+    all_heard(database, names)
+    sweep(database, 0, CADENCE)
+    time_passes(database, 10 * MINUTE, swept=False)
+    after = sweep(database, 0, CADENCE)
+    assert (after.opened, after.shifted) == (0, 20)
+    all_heard(database, names[5:])
+    time_passes(database, 2 * MINUTE)
+    all_heard(database, names[5:])
+    sweep(database, 0, CADENCE)
+    assert sorted(opened(database)) == sorted(names[:5])
+
+
+def test_heartbeats_that_came_meanwhile_prove_that_only_the_monitor_was_away(database: Database) -> None:
+    names = some_services(database, 20)
+    all_heard(database, names)
+    sweep(database, 0, CADENCE)
+    for _ in range(10):
+        all_heard(database, names[5:])
+        time_passes(database, MINUTE, swept=False)
+        all_heard(database, names[5:])
+    after = sweep(database, 0, CADENCE)
+    assert (after.shifted, after.opened) == (0, 5)
+    assert sorted(opened(database)) == sorted(names[:5])
+
+
+def test_deadlines_before_the_outage_are_not_forgiven(database: Database) -> None:
+    names = some_services(database, 12)
+    all_heard(database, names)
+    time_passes(database, 61 * SECOND)
+    hears(database, names[0])
+    with database.transaction() as tx:
+        tx.execute("UPDATE medic.monitor_state SET last_sweep_at = now()")
+    time_passes(database, 10 * MINUTE, swept=False)
+    after = sweep(database, 0, CADENCE)
+    assert (after.shifted, after.opened) == (1, 11)
+
+
+def test_when_everyone_falls_silent_one_alert_says_so_and_the_rest_wait(database: Database) -> None:
+    names = some_services(database, 12)
+    all_heard(database, names)
+    time_passes(database, 61 * SECOND)
+    assert sweep(database, 0, CADENCE).held.startswith("12 services fell silent at once")
+    assert sweep(database, 0, CADENCE).held == "nothing is heard from anyone"
+    assert opened(database) == ["ingest"]
+    hears(database, names[0])
+    restarted = sweep(database, 0, CADENCE)
+    assert (restarted.opened, restarted.shifted, opened(database)) == (0, 11, [])
+    all_heard(database, names[3:])
+    time_passes(database, 50 * SECOND)
+    all_heard(database, names[3:])
+    time_passes(database, 11 * SECOND)
+    sweep(database, 0, CADENCE)
+    assert sorted(opened(database)) == sorted(names[:3])
+
+
+def test_after_five_minutes_of_it_all_are_told(database: Database) -> None:
+    names = some_services(database, 10)
+    all_heard(database, names)
+    time_passes(database, 61 * SECOND)
+    sweep(database, 0, CADENCE)
+    time_passes(database, 4 * MINUTE)
+    assert sweep(database, 0, CADENCE).opened == 0
+    time_passes(database, 61 * SECOND)
+    assert sweep(database, 0, CADENCE).opened == 10
+    all_heard(database, names)
+    sweep(database, 0, CADENCE)
+    assert opened(database) == []
+
+
+def test_nine_services_or_a_minority_are_their_own_trouble(database: Database) -> None:
+    names = some_services(database, 9)
+    all_heard(database, names)
+    time_passes(database, 61 * SECOND)
+    assert sweep(database, 0, CADENCE).opened == 9
+
+
+def test_someone_heard_since_proves_that_the_way_in_is_open(database: Database) -> None:
+    names = some_services(database, 12)
+    all_heard(database, names)
+    time_passes(database, 61 * SECOND)
+    a_service(database, "another")
+    hears(database, "another")
+    assert sweep(database, 0, CADENCE).opened == 12
+
+
+def test_a_replayed_heartbeat_counts_with_its_own_time(database: Database) -> None:
+    from medic_core.flows.settle import replay_signal  # noqa: PLC0415
+    from medic_core.store.connection import now  # noqa: PLC0415
+
+    a_service(database)
+    hears(database)
+    time_passes(database, 100 * SECOND)
+    with database.transaction() as tx:
+        moment = now(tx)
+    replay_signal(database, a_signal(received_at=moment - 45 * SECOND))
+    assert sweep(database, 0, CADENCE).due == 0
+    time_passes(database, 16 * SECOND)
+    assert sweep(database, 0, CADENCE).opened == 1
