@@ -8,4 +8,10 @@ from pathlib import Path
 ROOT = Path(__file__).parents[1]
 sys.path[:0] = [str(ROOT)]
 
-pytest_plugins = ["tests.fixtures.postgres", "tests.fixtures.aws", "tests.fixtures.functions"]
+pytest_plugins = [
+    "tests.fixtures.postgres",
+    "tests.fixtures.aws",
+    "tests.fixtures.functions",
+    "tests.fixtures.receivers",
+    "tests.fixtures.processes",
+]

@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from medic_core.store.connection import Database
 
+from medic_core.store.connection import Database
 from tests.builders import a_service, rows, watch_statements
 from tests.fixtures.functions import ADMIN_KEY, Functions
 
@@ -111,7 +111,16 @@ def test_an_inactive_service_takes_no_heartbeats(functions: Functions, database:
 
 @pytest.mark.parametrize(
     "key",
-    [None, "", "x", "mdk_", "mdk_testadmin_short", "mdk_nobody_" + "s" * 43, "mdk_testadmin_" + "t" * 43, ADMIN_KEY + " "],
+    [
+        None,
+        "",
+        "x",
+        "mdk_",
+        "mdk_testadmin_short",
+        "mdk_nobody_" + "s" * 43,
+        "mdk_testadmin_" + "t" * 43,
+        ADMIN_KEY + " ",
+    ],
 )
 def test_only_a_right_key_is_let_in(functions: Functions, database: Database, key: str | None) -> None:
     a_service(database)

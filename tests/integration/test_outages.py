@@ -6,7 +6,6 @@ from datetime import timedelta
 
 from medic_core.flows.sweep import sweep
 from medic_core.store.connection import Database
-
 from tests.builders import a_service, a_signal, hears, rows, time_passes
 
 CADENCE = timedelta(seconds=15)

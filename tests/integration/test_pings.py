@@ -5,8 +5,8 @@ from __future__ import annotations
 from uuid import uuid4
 
 import pytest
-from medic_core.store.connection import Database
 
+from medic_core.store.connection import Database
 from tests.builders import a_service, ping_id, rows
 from tests.fixtures.functions import Functions
 

@@ -6,11 +6,11 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+
 from medic_core.domain.watching.signals import SignalKind
 from medic_core.flows import change
 from medic_core.flows.sweep import Swept, sweep
 from medic_core.store.connection import Database
-
 from tests.builders import a_service, hears, rows, time_passes
 
 CADENCE = timedelta(seconds=15)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import select
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -67,17 +68,22 @@ class Database:
         self._connection = None
 
     def _ready(self) -> Transaction:
-        if self._connection is not None and time.monotonic() - self._used_at > TRUSTED_SECONDS:
-            self._discard_if_dead(self._connection)
-        if self._connection is None or self._connection.closed:
+        connection = self._connection
+        if connection is not None and (_has_ended(connection) or self._has_died_silently(connection)):
+            self.close()
+        if self._connection is None:
             self._connection = self._connect()
         return self._connection
 
-    def _discard_if_dead(self, connection: Transaction) -> None:
+    def _has_died_silently(self, connection: Transaction) -> bool:
+        """Whether a connection that nobody used for long still answers."""
+        if time.monotonic() - self._used_at <= TRUSTED_SECONDS:
+            return False
         try:
             connection.execute(ALIVE)
         except psycopg.OperationalError:
-            self.close()
+            return True
+        return False
 
     def _connect(self) -> Transaction:
         if time.monotonic() < self._avoid_until:
@@ -96,6 +102,21 @@ class Database:
         except (psycopg.OperationalError, psycopg.errors.ReadOnlySqlTransaction) as error:
             self.close()
             raise Unavailable from error
+
+
+def _has_ended(connection: Transaction) -> bool:
+    """Whether the server has closed the connection: seen from here, without asking it."""
+    if connection.closed:
+        return True
+    poll = select.poll()
+    poll.register(connection.pgconn.socket, select.POLLIN)
+    try:
+        # What an idle connection has to read is a notice or, at the end of the notices, the end.
+        while poll.poll(0):
+            connection.pgconn.consume_input()
+    except psycopg.OperationalError:
+        return True
+    return False
 
 
 def now(tx: Transaction) -> datetime:

@@ -31,9 +31,14 @@ def delivery(delivery_id: int) -> str:
 def parse(text: str) -> PlanNotification | MakeDelivery:
     """Read a message. Raises ValueError for one that is not ours."""
     match json.loads(text):
-        case {"notification": int(alert_event_id)}:
+        case {"notification": alert_event_id} if _is_id(alert_event_id):
             return PlanNotification(alert_event_id)
-        case {"delivery": int(delivery_id)}:
+        case {"delivery": delivery_id} if _is_id(delivery_id):
             return MakeDelivery(delivery_id)
         case _:
             raise ValueError(f"not a message for the router: {text[:200]}")
+
+
+def _is_id(value: object) -> bool:
+    """JSON's `true` is an `int` to Python, and no id."""
+    return type(value) is int and 0 < value < 2**63

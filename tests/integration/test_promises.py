@@ -1,0 +1,238 @@
+"""DESIGN section 10, with real processes stopped and killed: promises 1, 2, 3, 6 and 8. (4: test_outages.py.)"""
+
+from __future__ import annotations
+
+import json
+import shutil
+import time
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import replace
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from medic_core.adapters.migrations import apply_all
+from medic_core.flows.housekeep import make_partitions
+from medic_core.store.connection import Database
+from tests.builders import a_service, a_signal, hears, ping_id, rows, time_passes
+from tests.fixtures.functions import Functions, as_record
+from tests.fixtures.postgres import MIGRATIONS, PostgresServer, a_server
+from tests.fixtures.processes import Processes
+from tests.fixtures.receivers import Receivers
+
+MINUTE = timedelta(minutes=1)
+
+
+@pytest.fixture
+def own_server() -> Iterator[PostgresServer]:
+    """A Postgres that this test may stop."""
+    server = a_server()
+    yield server
+    server.stop("immediate")
+    shutil.rmtree(server.data.parent)
+
+
+def many_silent(database: Database, count: int) -> None:
+    """So many services whose deadline has passed, and one that was just heard."""
+    for number in range(count):
+        a_service(database, f"job-{number}")
+    with database.transaction() as tx:
+        tx.execute(
+            "UPDATE medic.service_state SET health = 'up', last_heartbeat_at = now() - interval '2 minutes',"
+            " alert_after = now() - interval '1 minute'"
+        )
+    a_service(database, "alive", every_seconds=86_400)
+    hears(database, "alive")
+
+
+class TestAnAcknowledgedHeartbeatIsNeverLost:
+    def test_while_postgres_is_stopped_and_started_under_load(
+        self,
+        own_server: PostgresServer,
+        environment: dict[str, Any],
+        processes: Processes,
+        monkeypatch: pytest.MonkeyPatch,
+        tmp_path: Path,
+    ) -> None:
+        url = own_server.url("postgres")
+        apply_all(url, MIGRATIONS)
+        database = Database(url)
+        make_partitions(database, days=1)
+        monkeypatch.setenv("DATABASE_URL", url)
+        journals = [tmp_path / f"client-{number}" for number in range(4)]
+        clients = [
+            processes.start("heartbeats", ping_id(database, a_service(database, journal.name)), journal, 9)
+            for journal in journals
+        ]
+        time.sleep(3)
+        own_server.stop("immediate")
+        time.sleep(3)
+        own_server.start()
+        processes.end_of(clients)
+        replay_until_empty(environment["spool"])
+        lines = [line.split() for journal in journals for line in journal.read_text().splitlines()]
+        acknowledged = {body for body, status, _ in lines if status == "200"}
+        kept = Counter(bytes(body).decode() for (body,) in rows(database, "SELECT body FROM medic.heartbeat_events"))
+        slowest = max(float(seconds) for _, _, seconds in lines)
+        print(f"\nsent {len(lines)}, acknowledged {len(acknowledged)}, slowest {slowest:.2f} s")
+        assert {status for _, status, _ in lines} == {"200"}
+        assert acknowledged == set(kept)
+        assert set(kept.values()) == {1}
+        last = "SELECT last_heartbeat_at = (SELECT max(received_at) FROM medic.heartbeat_events e"
+        last += " WHERE e.service_id = st.service_id AND kind = 'UP') FROM medic.service_state st"
+        assert rows(database, last) == [(True,)] * 4
+        database.close()
+
+    def test_it_is_not_acknowledged_where_neither_database_nor_spool_has_it(
+        self, functions: Functions, database: Database, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        service_id = a_service(database)
+        ingest = functions.module("ingest")
+        ingest.DATABASE.close()
+        monkeypatch.setattr(ingest, "DATABASE", Database("postgresql://medic@127.0.0.1:1/none"))
+        monkeypatch.setenv("AWS_ENDPOINT_URL", "http://127.0.0.1:1")
+        reply = functions.ping(str(ping_id(database, service_id)))
+        assert (reply.status, reply.body.startswith("Medic cannot reach its database")) == (503, True)
+        heartbeat = functions.heartbeat({"heartbeat_name": "nightly-backup", "status": "UP"})
+        assert (heartbeat.status, heartbeat.headers["Retry-After"]) == (503, "5")
+
+    def test_a_spooled_heartbeat_answers_202_and_comes_in_with_its_own_time(
+        self, functions: Functions, database: Database, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        a_service(database)
+        ingest = functions.module("ingest")
+        body = {"heartbeat_name": "nightly-backup", "status": "UP"}
+        assert functions.heartbeat(body).status == 201
+        away = Database("postgresql://medic@127.0.0.1:1/none")
+        with monkeypatch.context() as outage:
+            outage.setattr(ingest, "DATABASE", away)
+            assert functions.heartbeat(body).status == 202
+        (message,) = functions.spool.receive()
+        for _ in range(3):
+            functions.module("replay").handler({"Records": [as_record(message)]}, None)
+        received = json.loads(message["Body"])["received_at"]
+        kept = rows(database, "SELECT count(*), bool_or(received_at = %(at)s) FROM medic.heartbeat_events", at=received)
+        assert kept == [(2, True)]
+
+    def test_a_heartbeat_whose_answer_was_lost_is_recorded_once(self, functions: Functions, database: Database) -> None:
+        a_service(database)
+        signal = a_signal()
+        functions.module("ingest").record_signal(database, signal, None)
+        ((at,),) = rows(database, "SELECT received_at FROM medic.heartbeat_events")
+        functions.module("replay").replay_signal(database, replace(signal, received_at=at - timedelta(seconds=2)))
+        assert rows(database, "SELECT count(*) FROM medic.heartbeat_events") == [(1,)]
+
+
+class TestOneSilenceOneAlert:
+    def test_eight_monitors_at_once_over_thousands_of_due_services(
+        self, environment: dict[str, Any], database: Database, processes: Processes
+    ) -> None:
+        many_silent(database, 3000)
+        processes.end_of([processes.start("monitor") for _ in range(8)])
+        assert one_of_each(database, 3000)
+        sent = [json.loads(body)["notification"] for body in environment["notifications"].drain()]
+        print(f"\nalerts 3000, messages {len(sent)}, distinct {len(set(sent))}")
+        assert len(sent) == len(set(sent)) == 3000
+
+
+class TestSigkillLosesAndDoublesNothing:
+    def test_of_a_monitor(self, environment: dict[str, Any], database: Database, processes: Processes) -> None:
+        many_silent(database, 2000)
+        processes.killed_again_and_again("monitor", times=12, seed=20261121)
+        processes.end_of([processes.start("monitor")])
+        assert one_of_each(database, 2000)
+        # Rows that were leased by a monitor that died leave again when their lease is over.
+        time_passes(database, timedelta(minutes=1))
+        processes.end_of([processes.start("monitor")])
+        sent = {json.loads(body)["notification"] for body in environment["notifications"].drain()}
+        assert len(sent) == 2000
+
+    def test_of_a_router(
+        self,
+        environment: dict[str, Any],
+        database: Database,
+        processes: Processes,
+        standing_in: Receivers,
+        monkeypatch: pytest.MonkeyPatch,
+    ) -> None:
+        for name, value in standing_in.environment.items():
+            monkeypatch.setenv(name, value)
+        many_silent(database, 300)
+        processes.end_of([processes.start("monitor")])
+        url = environment["notifications"].url
+        processes.killed_again_and_again("router", url, times=10, seed=20261121)
+        time_passes(database, timedelta(minutes=2))
+        router = processes.start("router", url)
+        wait_until_delivered(database, processes)
+        router.kill()
+        delivered = rows(database, "SELECT DISTINCT status FROM medic.notification_deliveries")
+        assert delivered == [("success",)]
+        ids = Counter(received.headers["webhook-id"] for received in standing_in.webhook.received)
+        print(f"\nnotifications 300, webhook requests {ids.total()}, repeated {ids.total() - len(ids)}")
+        assert len(ids) == 300
+
+
+class TestPoisonEndsInTheDeadLetters:
+    def test_of_the_spool_at_once_and_the_rest_goes_on(self, functions: Functions, database: Database) -> None:
+        a_service(database)
+        good = functions.module("ingest").SPOOL
+        ((now,),) = rows(database, "SELECT now()")
+        good.keep(a_signal(received_at=now))
+        poison = ["", "{", "[]", '{"signal_id": "x"}', "x" * 1000, json.dumps({"whom": 1}), "null"]
+        client, url = functions.spool.client, functions.spool.url
+        for body in poison:
+            client.send_message(QueueUrl=url, MessageBody=body or " ")
+        while functions.replay_spool():
+            pass
+        assert len(functions.dead_letters.drain()) == len(poison)
+        assert rows(database, "SELECT count(*) FROM medic.heartbeat_events") == [(1,)]
+
+    def test_of_the_router_after_bounded_tries(self, functions: Functions, a_queue: Any) -> None:
+        dead = a_queue("dead")
+        client, url = functions.notifications.client, functions.notifications.url
+        arn = client.get_queue_attributes(QueueUrl=dead.url, AttributeNames=["QueueArn"])["Attributes"]["QueueArn"]
+        policy = json.dumps({"deadLetterTargetArn": arn, "maxReceiveCount": "3"})
+        attributes = {"RedrivePolicy": policy, "VisibilityTimeout": "0"}
+        client.set_queue_attributes(QueueUrl=url, Attributes=attributes)
+        client.send_message(QueueUrl=url, MessageBody="poison")
+        tries = 0
+        while functions.route_notifications():
+            tries += 1
+        assert (tries, dead.drain()) == (3, ["poison"])
+
+
+def replay_until_empty(spool: Any) -> None:
+    import replay  # noqa: PLC0415  (it reads the environment when it is loaded)
+
+    while messages := spool.receive():
+        answer = replay.handler({"Records": [as_record(message) for message in messages]}, None)
+        assert answer == {"batchItemFailures": []}
+        for message in messages:
+            spool.client.delete_message(QueueUrl=spool.url, ReceiptHandle=message["ReceiptHandle"])
+    replay.DATABASE.close()
+
+
+def one_of_each(database: Database, count: int) -> bool:
+    queries = (
+        "SELECT count(*), count(DISTINCT service_id) FROM medic.alerts WHERE resolved_at IS NULL",
+        "SELECT count(*), count(DISTINCT alert_id) FROM medic.alert_events WHERE event = 'opened'",
+        "SELECT count(*), count(DISTINCT subject_id) FROM medic.outbox",
+    )
+    return [rows(database, query)[0] for query in queries] == [(count, count)] * 3
+
+
+def wait_until_delivered(database: Database, processes: Processes, seconds: float = 90) -> None:
+    """Let the monitor queue again what killed routers left, until every delivery is finished."""
+    until = time.monotonic() + seconds
+    unfinished = "SELECT count(*) FROM medic.notification_deliveries WHERE due_at IS NOT NULL"
+    unplanned = "SELECT count(*) FROM medic.outbox WHERE done_at IS NULL"
+    import tick  # noqa: PLC0415  (it reads the environment when it is loaded)
+
+    while time.monotonic() < until and (rows(database, unfinished)[0][0] or rows(database, unplanned)[0][0]):
+        tick.relay(database, tick.NOTIFICATIONS)
+        tick.relay_forgotten(database, tick.NOTIFICATIONS)
+        time_passes(database, timedelta(seconds=10))
+        time.sleep(0.5)

@@ -1,0 +1,34 @@
+"""A client with a heartbeat function of its own: pings for a while and writes down what was acknowledged.
+
+python -m tests.processes.heartbeats PING_ID JOURNAL SECONDS
+"""
+
+from __future__ import annotations
+
+import sys
+import time
+from pathlib import Path
+
+import ingest
+from tests.fixtures.functions import LambdaContext, gateway_event
+
+PAUSE_SECONDS = 0.01
+
+
+def main(ping_id: str, journal: Path, seconds: float) -> None:
+    until, number = time.monotonic() + seconds, 0
+    with journal.open("a") as written:
+        while time.monotonic() < until:
+            body = f"{journal.name}-{number}"
+            began = time.monotonic()
+            event = gateway_event("POST", f"/ping/{ping_id}/log" if number % 7 == 0 else f"/ping/{ping_id}", body, {})
+            event["requestContext"]["timeEpoch"] = int(time.time() * 1000)
+            answer = ingest.handler(event, LambdaContext())
+            written.write(f"{body} {answer['statusCode']} {time.monotonic() - began:.4f}\n")
+            written.flush()
+            number += 1
+            time.sleep(PAUSE_SECONDS)
+
+
+if __name__ == "__main__":
+    main(sys.argv[1], Path(sys.argv[2]), float(sys.argv[3]))

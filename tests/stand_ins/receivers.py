@@ -1,0 +1,164 @@
+"""Stand-ins for Slack, PagerDuty and a webhook's receiver: real servers that check what they get, and record it."""
+
+from __future__ import annotations
+
+import json
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
+from urllib.parse import parse_qs
+
+SLACK_TEXT_LIMIT = 3000
+SLACK_BLOCK_LIMIT = 50
+SEVERITIES = {"critical", "error", "warning", "info"}
+
+
+@dataclass
+class Received:
+    """One request, as it came."""
+
+    path: str
+    headers: dict[str, str]
+    content: Any
+    at: float
+
+
+@dataclass
+class Answer:
+    """What a stand-in answers: a status, a body, and how long it thinks first."""
+
+    status: int = 200
+    body: dict[str, Any] = field(default_factory=dict)
+    headers: dict[str, str] = field(default_factory=dict)
+    after_seconds: float = 0
+
+
+@dataclass
+class Receiver:
+    """A server that records; gives `answers` in order, then the usual one for ever. `wrong` is what it objects to."""
+
+    check: Callable[[Received], str]
+    usual: Callable[[Received], Answer]
+    received: list[Received] = field(default_factory=list)
+    wrong: list[str] = field(default_factory=list)
+    answers: list[Answer] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        receiver = self
+
+        class Handler(BaseHTTPRequestHandler):
+            protocol_version = "HTTP/1.1"
+
+            def do_POST(self) -> None:
+                receiver._handle(self)
+
+            def log_message(self, format: str, *args: object) -> None:  # noqa: A002
+                """Quiet."""
+
+        self.server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self.server.daemon_threads = True
+        self.lock = threading.Lock()
+        threading.Thread(target=self.server.serve_forever, daemon=True).start()
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.server.server_address[1]}"
+
+    def close(self) -> None:
+        self.server.shutdown()
+        self.server.server_close()
+
+    def wait_for(self, count: int, seconds: float = 30) -> list[Received]:
+        """Those received once there are `count`, or after `seconds`."""
+        until = time.monotonic() + seconds
+        while len(self.received) < count and time.monotonic() < until:
+            time.sleep(0.05)
+        return list(self.received)
+
+    def _handle(self, request: BaseHTTPRequestHandler) -> None:
+        body = request.rfile.read(int(request.headers.get("Content-Length", 0)))
+        headers = {name.lower(): value for name, value in request.headers.items()}
+        received = Received(request.path, headers, _content(body, headers), time.monotonic())
+        objection = self.check(received)
+        with self.lock:
+            answer = self.answers.pop(0) if self.answers else self.usual(received)
+            self.received.append(received)
+            if objection:
+                self.wrong.append(objection)
+        time.sleep(answer.after_seconds)
+        text = json.dumps(answer.body).encode()
+        request.send_response(answer.status)
+        for name, value in {
+            "Content-Type": "application/json",
+            **answer.headers,
+            "Content-Length": str(len(text)),
+        }.items():
+            request.send_header(name, value)
+        request.end_headers()
+        request.wfile.write(text)
+
+
+def _content(body: bytes, headers: dict[str, str]) -> Any:
+    if "json" in headers.get("content-type", ""):
+        return json.loads(body)
+    return {name: values[0] for name, values in parse_qs(body.decode()).items()}
+
+
+def slack(token: str = "xoxb-test") -> Receiver:
+    """Slack's Web API, as far as chat.postMessage goes."""
+
+    def check(received: Received) -> str:
+        if received.path != "/api/chat.postMessage":
+            return f"unknown method {received.path}"
+        if received.headers.get("authorization") != f"Bearer {token}":
+            return "not_authed"
+        blocks = received.content.get("blocks", [])
+        blocks = json.loads(blocks) if isinstance(blocks, str) else blocks
+        texts = [block["text"]["text"] for block in blocks if block["type"] == "section"]
+        if not received.content.get("channel") or not received.content.get("text"):
+            return "channel and text are required"
+        if len(blocks) > SLACK_BLOCK_LIMIT or any(not 0 < len(text) <= SLACK_TEXT_LIMIT for text in texts):
+            return "invalid_blocks"
+        return ""
+
+    def usual(received: Received) -> Answer:
+        stamp = f"1790000000.{len(receiver.received):06d}"
+        return Answer(200, {"ok": True, "ts": stamp, "channel": received.content.get("channel")})
+
+    receiver = Receiver(check, usual)
+    return receiver
+
+
+def pagerduty(routing_key: str = "R" * 32) -> Receiver:
+    """PagerDuty's Events API v2."""
+
+    def check(received: Received) -> str:
+        event = received.content
+        if event.get("routing_key") != routing_key or event.get("event_action") not in {"trigger", "resolve"}:
+            return "routing_key or event_action"
+        if not 0 < len(event.get("dedup_key", "")) <= 255:
+            return "dedup_key"
+        if event["event_action"] == "resolve":
+            return ""
+        payload = event.get("payload", {})
+        if not payload.get("summary") or not payload.get("source") or payload.get("severity") not in SEVERITIES:
+            return "payload"
+        return ""
+
+    return Receiver(
+        check, lambda received: Answer(202, {"status": "success", "dedup_key": received.content["dedup_key"]})
+    )
+
+
+def webhook() -> Receiver:
+    """A receiver that wants Standard Webhooks' envelope."""
+
+    def check(received: Received) -> str:
+        if not received.headers.get("webhook-id") or not received.headers.get("webhook-timestamp", "").isdigit():
+            return "webhook-id and webhook-timestamp are required"
+        return "" if {"type", "timestamp", "data"} <= set(received.content) else "type, timestamp, data"
+
+    return Receiver(check, lambda _: Answer())
