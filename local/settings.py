@@ -1,0 +1,73 @@
+"""What can be set from outside, and which parameter of the template each variable becomes."""
+
+from __future__ import annotations
+
+import base64
+import secrets
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from local.console import Refused
+
+ROOT = Path(__file__).parents[1]
+LARGEST_PORT = 65535
+
+#: Environment variable → parameter of infra/template.yaml. The only list of them.
+PARAMETERS = {
+    "DATABASE_URL": "DatabaseUrl",
+    "REDIS_URL": "RedisUrl",
+    "MEDIC_KEY_CACHE_SECRET": "KeyCacheSecret",
+    "MEDIC_ADMIN_API_KEY": "AdminApiKey",
+    "MEDIC_SWEEP_SECONDS": "SweepSeconds",
+    "MEDIC_ALLOWED_WEBHOOK_HOSTS": "AllowedWebhookHosts",
+    "MEDIC_BASE_URL": "BaseUrl",
+    "SLACK_API_URL": "SlackApiUrl",
+    "SLACK_API_TOKEN": "SlackApiToken",
+    "SLACK_CHANNEL_ID": "SlackChannelId",
+    "PAGERDUTY_EVENTS_URL": "PagerDutyEventsUrl",
+    "PAGERDUTY_ROUTING_KEY": "PagerDutyRoutingKey",
+    "MEDIC_WEBHOOK_URL": "WebhookUrl",
+}
+DEFAULT_SWEEP_SECONDS = "15"
+
+
+@dataclass(frozen=True)
+class Settings:
+    """Where it runs and with what. `given` are the variables that become parameters."""
+
+    port: int
+    data: Path
+    given: Mapping[str, str]
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.port}"
+
+
+def read(environment: Mapping[str, str]) -> Settings:
+    """The settings that the environment asks for. Raises Refused."""
+    data = Path(environment.get("MEDIC_DATA_DIR") or ROOT / ".medic").expanduser().resolve()
+    given = {name: environment[name] for name in PARAMETERS if environment.get(name)}
+    given.setdefault("MEDIC_SWEEP_SECONDS", DEFAULT_SWEEP_SECONDS)
+    return Settings(_port(environment.get("MEDIC_PORT") or "3000"), data, given)
+
+
+def _port(text: str) -> int:
+    if not text.isascii() or not text.isdigit() or not 0 < int(text) <= LARGEST_PORT:
+        raise Refused(f"MEDIC_PORT must be a port number, not {text!r}.")
+    return int(text)
+
+
+def new_admin_key() -> str:
+    """A key of 256 random bits, in the form that the API takes."""
+    key_id = base64.b32encode(secrets.token_bytes(10)).decode().lower()
+    return f"mdk_{key_id}_{secrets.token_urlsafe(32)}"
+
+
+def kept_secret(file: Path) -> str:
+    """A random secret that this data directory keeps, readable by its owner alone."""
+    if not file.exists():
+        file.touch(mode=0o600)
+        file.write_text(secrets.token_urlsafe(32))
+    return file.read_text()

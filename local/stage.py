@@ -1,0 +1,206 @@
+"""The whole of it: started in order, kept running, stopped in order."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import subprocess
+import sys
+import time
+from contextlib import ExitStack
+from pathlib import Path
+
+from local import servers
+from local.console import Refused, say, step, tell
+from local.deployment import Deployment
+from local.logs import LogTail
+from local.servers import Server
+from local.settings import PARAMETERS, ROOT, Settings, kept_secret, new_admin_key
+from local.template import Artifact, Template
+
+TEMPLATE = ROOT / "infra" / "template.yaml"
+LOOK_EVERY_SECONDS = 0.5
+PATIENCE_SECONDS = 60.0
+#: What a function may see of the environment that the stage was started in.
+PASSED_ON = ("PATH", "HOME", "LANG", "TZ", "TMPDIR", "SSL_CERT_FILE", "LD_LIBRARY_PATH")
+
+
+class Stage:
+    """Use as a context manager: entering starts everything, leaving stops what was started and nothing else."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+        self._template = Template(TEMPLATE)
+        self._started = ExitStack()
+        self._servers: list[Server] = []
+        self._given = dict(settings.given)
+
+    def __enter__(self) -> Stage:
+        try:
+            self._start()
+        except BaseException:
+            self._started.close()
+            raise
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        say("stopping …")
+        self._started.close()
+        say("stopped; everything is kept in " + str(self._settings.data))
+
+    def _start(self) -> None:
+        data = self._claim_data()
+        if servers.answers(self._settings.port):
+            raise Refused(f"Port {self._settings.port} is in use: stop what uses it, or set MEDIC_PORT to another.")
+        is_new = not (data / "started").exists()
+        key = self._admin_key(is_new=is_new)
+        self._start_postgres(data)
+        self._start_redis(data)
+        self._given.setdefault("MEDIC_KEY_CACHE_SECRET", kept_secret(data / "key-cache-secret"))
+        self._given.setdefault("MEDIC_BASE_URL", self._settings.url)
+        endpoint = self._start_emulator(data)
+        with step("deploying infra/template.yaml (functions, queues, schedules, schema)"):
+            self.deployment = Deployment(endpoint, self._template)
+            self.deployment.deploy(self._parameters())
+        restored = self.deployment.restore_messages(data / "queues.json.before")
+        if restored:
+            say(f"put {restored} messages back that waited in the queues")
+        self._follow_logs()
+        self.deployment.invoke_short_schedules()
+        (data / "started").touch()
+        self._greet(key)
+
+    def _claim_data(self) -> Path:
+        data = self._settings.data
+        try:
+            data.mkdir(parents=True, exist_ok=True)
+            # Postgres runs as another user where we are root, and must be able to pass through.
+            data.chmod(0o711)
+            lock = self._started.enter_context((data / "lock").open("w"))
+        except OSError as error:
+            raise Refused(f"The data directory {data} cannot be used: {error.strerror}.") from error
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError as error:
+            raise Refused(f"Another run is using {data}: stop it, or set MEDIC_DATA_DIR to another place.") from error
+        return data
+
+    def _admin_key(self, *, is_new: bool) -> str | None:
+        """A new data directory without a key of the operator's own gets one, which is shown once and kept nowhere."""
+        if not is_new or "MEDIC_ADMIN_API_KEY" in self._given:
+            return None
+        key = new_admin_key()
+        self._given["MEDIC_ADMIN_API_KEY"] = key
+        return key
+
+    def _start_postgres(self, data: Path) -> None:
+        if "DATABASE_URL" in self._given:
+            say("using the Postgres of DATABASE_URL")
+            return
+        with step("starting Postgres"):
+            server, url = servers.postgres(data)
+            self._run(server)
+            servers.make_database(url)
+        self._given["DATABASE_URL"] = url
+
+    def _start_redis(self, data: Path) -> None:
+        if "REDIS_URL" in self._given:
+            say("using the Redis of REDIS_URL")
+            return
+        found = servers.redis(data)
+        if found is None:
+            say("no Redis here (none on PATH, no wheel for this Python): each function remembers for itself, in memory")
+            return
+        with step("starting Redis"):
+            self._run(found[0])
+        self._given["REDIS_URL"] = found[1]
+
+    def _start_emulator(self, data: Path) -> str:
+        file = data / "queues.json"
+        if file.exists():
+            file.replace(data / "queues.json.before")
+        else:
+            (data / "queues.json.before").unlink(missing_ok=True)
+        port = servers.free_port()
+        command = [sys.executable, "-m", "local.emulator", str(port), str(self._settings.port), str(file)]
+        environment = {name: os.environ[name] for name in PASSED_ON if name in os.environ}
+        environment |= {
+            "PYTHONPATH": str(ROOT),
+            "PYTHONDONTWRITEBYTECODE": "1",
+            "GATEWAY_PORT": str(port),
+            "LOG_LEVEL": "WARNING",
+            "AWS_ACCESS_KEY_ID": "test",
+            "AWS_SECRET_ACCESS_KEY": "test",
+            "AWS_EC2_METADATA_DISABLED": "true",
+        }
+        with step("starting the AWS emulator"):
+            self._run(Emulator(command, port, data / "emulator.log", environment))
+        return f"http://127.0.0.1:{port}"
+
+    def _run(self, server: Server) -> None:
+        self._started.callback(server.stop)
+        server.start()
+        self._servers.append(server)
+
+    def _parameters(self) -> dict[str, str]:
+        parameters = {PARAMETERS[name]: value for name, value in self._given.items()}
+        migrations = next(one for one in self._template.artifacts() if one.logical_id == "MigrationsLayer")
+        return {**parameters, "MigrationsVersion": migrations.digest()}
+
+    def _follow_logs(self) -> None:
+        tail = LogTail(self.deployment.client("logs"), self.deployment.functions())
+        tail.start()
+        self._started.callback(tail.stop)
+
+    def _greet(self, key: str | None) -> None:
+        tell()
+        if key is not None:
+            tell(f"Admin API key (shown this once, keep it): {key}")
+        tell(f"Medic is ready at {self._settings.url} (Ctrl-C stops it)")
+        tell()
+
+    def keep_running(self) -> None:
+        """Bring edits to what runs and ended servers back, until interrupted. Raises Refused if the emulator ends."""
+        watched = {artifact.logical_id: (artifact, _newest(artifact)) for artifact in self._template.artifacts()}
+        while True:
+            time.sleep(LOOK_EVERY_SECONDS)
+            for server in self._servers:
+                server.keep_running()
+            for logical_id, (artifact, before) in watched.items():
+                newest = _newest(artifact)
+                if newest != before:
+                    watched[logical_id] = (artifact, newest)
+                    self.deployment.replace(artifact)
+                    say(f"reloaded {logical_id} ({newest[1]} changed)")
+
+
+class Emulator(Server):
+    """The emulator's process. What it knew is gone when it ends, so it is not started again by itself."""
+
+    def __init__(self, command: list[str], port: int, log: Path, environment: dict[str, str]) -> None:
+        super().__init__("The AWS emulator", command, port, log)
+        self._environment = environment
+
+    def spawn(self) -> subprocess.Popen[bytes]:
+        with self._log.open("ab") as output:
+            return subprocess.Popen(
+                self._command,
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=output,
+                cwd=ROOT,
+                env=self._environment,
+                start_new_session=True,
+            )
+
+    def keep_running(self) -> None:
+        if not self.is_running:
+            raise Refused(f"The AWS emulator ended; its log is {self._log}. Start again: nothing that was stored is lost.")
+
+
+def _newest(artifact: Artifact) -> tuple[float, str]:
+    """When its youngest file changed, and which; the number of files makes a deletion show."""
+    files = artifact.files()
+    times = [(path.stat().st_mtime, path.name) for path in files]
+    newest = max(times, default=(0.0, ""))
+    return (newest[0] + len(files) / 1_000_000, newest[1])
