@@ -15,9 +15,14 @@ class Refused(Exception):
 BEGAN = time.monotonic()
 
 
+def elapsed() -> float:
+    """Seconds since the start."""
+    return time.monotonic() - BEGAN
+
+
 def say(line: str) -> None:
     """A line, with the seconds since the start."""
-    print(f"[{time.monotonic() - BEGAN:5.1f}s] {line}", flush=True)
+    print(f"[{elapsed():5.1f}s] {line}", flush=True)
 
 
 def tell(line: str = "") -> None:

@@ -32,9 +32,7 @@ class Deployment:
     def client(self, service: str) -> Any:
         """A client of the emulator."""
         config = Config(retries={"total_max_attempts": 2}, read_timeout=300)
-        return boto3.client(
-            service, endpoint_url=self._endpoint, region_name=REGION, config=config, **CREDENTIALS
-        )
+        return boto3.client(service, endpoint_url=self._endpoint, region_name=REGION, config=config, **CREDENTIALS)
 
     def deploy(self, parameters: Mapping[str, str]) -> None:
         """Deploy the template as `sam deploy` would. Raises Refused with CloudFormation's reason."""
@@ -116,7 +114,9 @@ class Deployment:
         if not artifact.is_layer:
             functions.update_function_code(FunctionName=self._names[artifact.logical_id], ZipFile=artifact.zipped())
             return
-        layer = self._names[artifact.logical_id].rsplit(":", 1)[0]
+        # SAM adds a hash of the content to a layer's logical id.
+        version = next(arn for name, arn in self._names.items() if name.startswith(artifact.logical_id))
+        layer = version.rsplit(":", 1)[0]
         name = layer.rsplit(":", 1)[1]
         published = functions.publish_layer_version(LayerName=name, Content={"ZipFile": artifact.zipped()})
         for function in self.functions().values():
@@ -125,4 +125,3 @@ class Deployment:
             if any(arn.startswith(layer + ":") for arn in arns):
                 renewed = [published["LayerVersionArn"] if arn.startswith(layer + ":") else arn for arn in arns]
                 functions.update_function_configuration(FunctionName=function, Layers=renewed)
-

@@ -25,13 +25,16 @@ SAVED_EVERY_SECONDS = 1.0
 
 
 def facing(application: Application, http_port: int) -> Application:
-    """Requests on the HTTP port are for the one API there is: the emulator tells APIs apart by their host names."""
+    """Requests on the HTTP port are for the one API there is: the emulator finds it by its path.
+
+    By host name, as on AWS, it would keep some paths (`/health`) to itself.
+    """
 
     async def handle(scope: Scope, receive: Any, send: Any) -> None:
         if scope["type"] == "http" and scope["server"][1] == http_port:
-            host = f"{_the_api()}.execute-api.localhost".encode()
-            others = [(name, value) for name, value in scope["headers"] if name.lower() != b"host"]
-            scope = {**scope, "headers": [(b"host", host), *others]}
+            prefix = f"/_aws/execute-api/{_the_api()}/$default"
+            raw_path = prefix.encode() + (scope.get("raw_path") or scope["path"].encode())
+            scope = {**scope, "path": prefix + scope["path"], "raw_path": raw_path}
         await application(scope, receive, send)
 
     return handle

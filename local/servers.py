@@ -38,7 +38,7 @@ def answers(port: int) -> bool:
 
 
 class Server:
-    """A process with a port. Started in a session of its own, so that Ctrl-C reaches us alone and we stop it in order."""
+    """A process with a port, in a session of its own: Ctrl-C reaches us alone, and we stop it in order."""
 
     def __init__(self, name: str, command: list[str], port: int, log: Path, user: str | None = None) -> None:
         self.name, self.port = name, port
@@ -110,7 +110,7 @@ def make_database(url: str) -> None:
     while True:
         try:
             with psycopg.connect(f"{server}/postgres", autocommit=True) as connection:
-                if not connection.execute("SELECT FROM pg_database WHERE datname = %s", [name]).fetchone():
+                if not connection.execute("SELECT 1 FROM pg_database WHERE datname = %s", [name]).fetchone():
                     connection.execute(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(name)))
                 return
         except psycopg.OperationalError as error:

@@ -11,7 +11,7 @@ from contextlib import ExitStack
 from pathlib import Path
 
 from local import servers
-from local.console import Refused, say, step, tell
+from local.console import Refused, elapsed, say, step, tell
 from local.deployment import Deployment
 from local.logs import LogTail
 from local.servers import Server
@@ -156,7 +156,7 @@ class Stage:
         tell()
         if key is not None:
             tell(f"Admin API key (shown this once, keep it): {key}")
-        tell(f"Medic is ready at {self._settings.url} (Ctrl-C stops it)")
+        tell(f"Medic is ready at {self._settings.url} after {elapsed():.1f} s (Ctrl-C stops it)")
         tell()
 
     def keep_running(self) -> None:
@@ -195,7 +195,9 @@ class Emulator(Server):
 
     def keep_running(self) -> None:
         if not self.is_running:
-            raise Refused(f"The AWS emulator ended; its log is {self._log}. Start again: nothing that was stored is lost.")
+            raise Refused(
+                f"The AWS emulator ended; its log is {self._log}. Start again: nothing that was stored is lost."
+            )
 
 
 def _newest(artifact: Artifact) -> tuple[float, str]:

@@ -18,6 +18,7 @@ from medic_core.store import schema_lock
 from medic_core.store.connection import Database
 
 SETTINGS = config.from_environment()
+DATABASE = Database(SETTINGS.database_url)
 LOGGER = telemetry.logger("migrate")
 #: The layer's files lie in /opt on AWS; an emulator puts a layer's folder on the path.
 LAYERS = (Path("/opt"), *map(Path, sys.path))
@@ -39,10 +40,9 @@ def handler(event: dict[str, Any], context: object) -> dict[str, Any]:  # noqa: 
 def _migrate() -> list[str]:
     with schema_lock.held(SETTINGS.database_url):
         applied = apply_all(SETTINGS.database_url, _folder())
-    database = Database(SETTINGS.database_url)
-    make_partitions(database)
+    make_partitions(DATABASE)
     if SETTINGS.admin_api_key:
-        ensure_admin_key(database, SETTINGS.admin_api_key, hashing)
+        ensure_admin_key(DATABASE, SETTINGS.admin_api_key, hashing)
     LOGGER.info("schema is up to date", applied=applied)
     return applied
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from http import HTTPStatus
 from typing import Any
-from urllib.parse import unquote
 
 from aws_lambda_powertools.event_handler import Response
 from aws_lambda_powertools.event_handler.api_gateway import Router
@@ -54,7 +53,7 @@ def read(heartbeat_name: str) -> Response[str]:
     """One service in a list; an empty list where there is none."""
     door.permitted(router.current_event.raw_event, Scope.READ)
     with door.DATABASE.autocommit() as connection:
-        rows = services.read(connection, name_key=name_key(unquote(heartbeat_name)))
+        rows = services.read(connection, name_key=name_key(heartbeat_name))
     return door.enveloped("", [models.row(row, _base_url()) for row in rows])
 
 
@@ -64,7 +63,7 @@ def changed(heartbeat_name: str) -> Response[str]:
     request, key = door.permitted(router.current_event.raw_event, Scope.WRITE)
     wanted = models.changes(request.json_object())
     with door.DATABASE.transaction() as tx:
-        found = services.read(tx, name_key=name_key(unquote(heartbeat_name)))
+        found = services.read(tx, name_key=name_key(heartbeat_name))
         if not found:
             raise NotFound("No service is registered under that name.")
         service = change.change(tx, found[0].service_id, _columns(tx, found[0], wanted), door.actor(request, key))

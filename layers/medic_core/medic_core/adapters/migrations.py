@@ -28,8 +28,10 @@ def roll_back(url: str, folder: Path, count: int | None = None) -> list[str]:
 
 @contextmanager
 def _backend(url: str) -> Iterator[DatabaseBackend]:
-    # yoyo names the driver in the scheme.
-    backend = get_backend("postgresql+psycopg://" + url.split("://", 1)[1])
+    # yoyo names the driver in the scheme. It keeps its own tables in `public`, wherever "$user" would lead: a user
+    # called like our schema would otherwise look for them elsewhere once that exists, and apply everything again.
+    own = "&" if "?" in url else "?"
+    backend = get_backend(f"postgresql+psycopg://{url.split('://', 1)[1]}{own}schema=public")
     try:
         yield backend
     finally:

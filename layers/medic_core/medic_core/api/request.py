@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
-from urllib.parse import parse_qsl, unquote
+from urllib.parse import parse_qsl
 
 from medic_core.errors import BadRequest, TooLarge
 
@@ -18,7 +18,7 @@ JSON_LIMIT = 65_536
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """An API Gateway HTTP API event (payload 2.0): header names are lower case, the path is decoded."""
+    """An API Gateway HTTP API event (payload 2.0): the gateway has decoded the path and lowered header names."""
 
     method: str
     path: str
@@ -34,7 +34,7 @@ class Request:
         text = event.get("body") or ""
         return cls(
             method=http["method"],
-            path=unquote(event["rawPath"]),
+            path=event["rawPath"],
             headers=event.get("headers") or {},
             query=dict(parse_qsl(event.get("rawQueryString") or "", keep_blank_values=True)),
             body=b64decode(text) if event.get("isBase64Encoded") else text.encode("utf-8", "surrogatepass"),

@@ -1,0 +1,72 @@
+# Everything that a developer does, by name. `make` alone shows what there is.
+
+VENV := .venv
+PY := $(VENV)/bin/python
+PIP := $(PY) -m pip --disable-pip-version-check --no-input
+TEMPLATE := infra/template.yaml
+FUNCTIONS := functions/router functions/management
+LOCK := $(VENV)/bin/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
+	--no-emit-index-url --no-header $(if $(UPGRADE),--upgrade)
+
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+.PHONY: help run test contract lint format bench migrate lock clean
+
+help: ## Show this
+	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+run: $(VENV)/run.done ## Run everything here, until Ctrl-C (MEDIC_PORT=3000, MEDIC_DATA_DIR=.medic)
+	@exec $(PY) -m local
+
+test: $(VENV)/run.done $(VENV)/test.done ## Run the tests (T=tests/unit for one place)
+	@$(PY) -m pytest $(T)
+
+contract: $(VENV)/run.done $(VENV)/test.done ## Run the tests of what is built and declared
+	@$(PY) -m pytest tests/contract
+
+lint: $(VENV)/run.done $(VENV)/lint.done ## Check style, types, imports and the template
+	$(VENV)/bin/ruff check
+	$(VENV)/bin/ruff format --check
+	$(VENV)/bin/mypy
+	PYTHONPATH=layers/medic_core:functions/router:functions/management $(VENV)/bin/lint-imports
+	$(VENV)/bin/cfn-lint $(TEMPLATE)
+
+format: $(VENV)/lint.done ## Put the code into its style
+	$(VENV)/bin/ruff check --fix
+	$(VENV)/bin/ruff format
+
+bench: $(VENV)/run.done ## Measure
+	@$(PY) -m bench
+
+migrate: $(VENV)/run.done ## Bring the database of DATABASE_URL to the newest schema
+	@test -n "$$DATABASE_URL" || { echo "make migrate: set DATABASE_URL to the database that is meant." >&2; exit 1; }
+	@PYTHONPATH=layers/medic_core:functions/management:migrations $(PY) -c 'import migrate; print(migrate.handler({}, None))'
+
+lock: $(VENV)/lock.done ## Pin what the .in files ask for (UPGRADE=1 for the newest)
+	$(LOCK) requirements/run.in -o requirements/run.txt
+	$(LOCK) requirements/test.in -o requirements/test.txt
+	$(LOCK) requirements/lint.in -o requirements/lint.txt
+	$(LOCK) requirements/lock.in -o requirements/lock.txt
+	$(foreach place,layers/medic_core $(FUNCTIONS),\
+		$(LOCK) -c requirements/run.txt $(place)/requirements.in -o $(place)/requirements.txt &&) true
+
+clean: ## Remove what can be made again (not .medic, which is your data)
+	rm -rf $(VENV) .aws-sam .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+
+# A Python is found by trying: names on the PATH need not run.
+$(VENV)/made:
+	@for python in $(PYTHON) python3 python3.13 python3.12 python3.11; do \
+		if $$python -c 'import ensurepip, sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))' 2>/dev/null; then \
+			echo "making $(VENV) with $$($$python --version)"; \
+			rm -rf $(VENV) && $$python -m venv $(VENV) && touch $@ && exit 0; \
+			exit 1; \
+		fi; \
+	done; \
+	echo "Medic needs Python 3.11, 3.12 or 3.13 (with venv), and found none. PYTHON=/path/to/python names one." >&2; \
+	exit 1
+
+# Packages are installed again when what pins them changes, and only then.
+$(VENV)/%.done: requirements/%.txt | $(VENV)/made
+	@echo "installing $<"
+	@$(PIP) install --require-hashes -r $<
+	@touch $@
