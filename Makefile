@@ -28,7 +28,7 @@ lint: $(VENV)/run.done $(VENV)/lint.done ## Check style, types, imports and the 
 	$(VENV)/bin/ruff check
 	$(VENV)/bin/ruff format --check
 	$(VENV)/bin/mypy
-	PYTHONPATH=layers/medic_core:functions/router:functions/management $(VENV)/bin/lint-imports
+	PYTHONPATH=.:layers/medic_core:functions/router:functions/management $(VENV)/bin/lint-imports
 	$(VENV)/bin/cfn-lint $(TEMPLATE)
 
 format: $(VENV)/lint.done ## Put the code into its style

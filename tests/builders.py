@@ -38,7 +38,7 @@ def a_signal(name: str = "nightly-backup", kind: SignalKind = SignalKind.UP, **m
 
 #: Every moment that the rules look at; moving them all back is how time passes in a test.
 MOMENTS = {
-    "service_state": ("last_heartbeat_at", "alert_after", "down_at"),
+    "service_state": ("last_heartbeat_at", "alert_after", "down_at", "extended_since", "extended_until"),
     "services": ("created_at", "muted_at", "muted_until"),
     "alerts": ("overdue_since", "opened_at", "told_at", "remind_at", "next_look_at"),
     "alert_events": ("at",),

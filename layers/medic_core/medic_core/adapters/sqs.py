@@ -5,11 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import timedelta
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
-
-if TYPE_CHECKING:
-    from mypy_boto3_sqs import SQSClient
-    from mypy_boto3_sqs.type_defs import SendMessageBatchRequestEntryTypeDef
+from typing import Any
 
 #: What SQS takes in one request, and the longest delay it keeps.
 BATCH = 10
@@ -27,7 +23,7 @@ class SqsQueue:
         self._url = url
 
     @cached_property
-    def _client(self) -> SQSClient:
+    def _client(self) -> Any:
         import boto3  # noqa: PLC0415
         from botocore.config import Config  # noqa: PLC0415
 
@@ -48,7 +44,7 @@ class SqsQueue:
             "ApproximateNumberOfMessagesNotVisible",
             "ApproximateNumberOfMessagesDelayed",
         )
-        answer = self._client.get_queue_attributes(QueueUrl=self._url, AttributeNames=list(names))  # type: ignore[arg-type]
+        answer = self._client.get_queue_attributes(QueueUrl=self._url, AttributeNames=list(names))
         attributes: Mapping[Any, str] = answer["Attributes"]
         return sum(int(attributes.get(name, 0)) for name in names)
 
@@ -59,7 +55,7 @@ class SqsQueue:
         )
 
 
-def _in_batches(messages: Sequence[str], delay: int) -> Iterator[list[SendMessageBatchRequestEntryTypeDef]]:
+def _in_batches(messages: Sequence[str], delay: int) -> Iterator[list[dict[str, Any]]]:
     for number in range(0, len(messages), BATCH):
         yield [
             {"Id": str(index), "MessageBody": body, "DelaySeconds": delay}

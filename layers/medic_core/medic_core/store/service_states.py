@@ -107,24 +107,25 @@ VALUES (%(service_id)s, %(health)s, %(recent)s, %(silence_allowed)s, %(alert_aft
 
 def add(tx: Transaction, service_id: int, state: State, silence_allowed: timedelta) -> None:
     """Begin to watch a service."""
-    tx.execute(ADD, {"service_id": service_id, "silence_allowed": silence_allowed, **_columns(state)})
+    tx.execute(ADD, {"service_id": service_id, "silence_allowed": silence_allowed, **columns(state)})
 
 
 SAVE: Final = """
 UPDATE medic.service_state
    SET health = %(health)s, last_heartbeat_at = %(last_heartbeat_at)s, recent_heartbeats = %(recent)s,
        silence_allowed = %(silence_allowed)s, alert_after = %(alert_after)s, down_at = %(down_at)s,
-       consecutive_failures = %(failures)s
+       extended_since = %(extended_since)s, extended_until = %(extended_until)s, consecutive_failures = %(failures)s
  WHERE service_id = %(service_id)s
 """
 
 
 def save(tx: Transaction, service_id: int, state: State, silence_allowed: timedelta) -> None:
     """Write a state that was decided under the row's lock."""
-    tx.execute(SAVE, {"service_id": service_id, "silence_allowed": silence_allowed, **_columns(state)})
+    tx.execute(SAVE, {"service_id": service_id, "silence_allowed": silence_allowed, **columns(state)})
 
 
-def _columns(state: State) -> dict[str, Any]:
+def columns(state: State) -> dict[str, Any]:
+    """A state as the parameters of the statements that write it."""
     return {
         "health": state.health,
         "last_heartbeat_at": state.last_heartbeat_at,
@@ -132,6 +133,8 @@ def _columns(state: State) -> dict[str, Any]:
         "alert_after": state.alert_after,
         "down_at": state.down_at,
         "failures": state.failures,
+        "extended_since": state.extended.since if state.extended else None,
+        "extended_until": state.extended.until if state.extended else None,
     }
 
 

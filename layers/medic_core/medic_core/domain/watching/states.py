@@ -30,12 +30,23 @@ class Trouble(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
+class Extension:
+    """A run under way, or one that failed within the tolerance, is no silence: it was heard at `since`.
+
+    The deadline is not before `until`, as long as no sign of life is newer than `since`.
+    """
+
+    since: datetime
+    until: datetime
+
+
+@dataclass(frozen=True, slots=True)
 class State:
     """What is kept of a service between two signals.
 
     `recent` are the last `threshold` signs of life, newest first. `alert_after` is the deadline, None while
     there is nothing to wait for: the trouble has been found already. `down_at` and `failures` are what was
-    heard against it since.
+    heard against it since. `extended` is what a run that started or failed adds to the deadline.
     """
 
     health: Health
@@ -44,6 +55,7 @@ class State:
     alert_after: datetime | None = None
     down_at: datetime | None = None
     failures: int = 0
+    extended: Extension | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,11 +134,12 @@ def _alive(
     state: State, heard: Heard, now: datetime, troubles: frozenset[Trouble], expects: Expectations
 ) -> Transition:
     recent = _recent_with(state, heard.at, troubles, expects)
-    alert_after = deadlines.deadline(recent, expects.schedule)
+    last = max(heard.at, state.last_heartbeat_at or heard.at)
+    extended = state.extended if state.extended is not None and state.extended.since > last else None
+    alert_after = _not_before(deadlines.deadline(recent, expects.schedule), extended)
     in_time = alert_after > now
     still_down = state.down_at is not None and state.down_at > heard.at
     still_failing = heard.failures >= expects.failure_tolerance
-    last = max(heard.at, state.last_heartbeat_at or heard.at)
     kept = {
         Trouble.MISSED_HEARTBEAT: not in_time,
         Trouble.NEVER_REPORTED: False,
@@ -145,6 +158,7 @@ def _alive(
         alert_after=None if remaining else alert_after,
         down_at=state.down_at if still_down else None,
         failures=heard.failures,
+        extended=extended,
     )
     return Transition(new, ends=ends, because=f"reported {heard.kind}")
 
@@ -169,27 +183,36 @@ def _down(state: State, heard: Heard) -> Transition:
 def _failed(state: State, heard: Heard, expects: Expectations) -> Transition:
     if state.last_heartbeat_at is not None and heard.at < state.last_heartbeat_at:
         return Transition(state)
-    new = replace(state, failures=heard.failures)
+    extended = _extended(state, heard.at, heard.at + expects.schedule.silence_allowed)
+    new = replace(state, failures=heard.failures, extended=extended)
     if heard.failures >= expects.failure_tolerance:
         because = f"{heard.failures} failed runs in a row" if heard.failures > 1 else "the run failed"
         return Transition(replace(new, health=Health.DOWN, alert_after=None), opens=Trouble.JOB_FAILED, because=because)
     if state.health is Health.DOWN:
         return Transition(new)
-    # A failed run within the tolerance is no success, but it is no silence either.
     health = Health.UP if state.health is Health.NEW else state.health
-    alert_after = _at_least(state.alert_after, heard.at + expects.schedule.silence_allowed)
+    alert_after = _not_before(state.alert_after or extended.until, extended)
     return Transition(replace(new, health=health, alert_after=alert_after))
 
 
 def _started(state: State, heard: Heard, expects: Expectations) -> Transition:
-    if state.alert_after is None:
+    if state.last_heartbeat_at is not None and heard.at < state.last_heartbeat_at:
         return Transition(state)
     allowed = expects.max_duration if expects.max_duration is not None else expects.schedule.grace
-    return Transition(replace(state, alert_after=_at_least(state.alert_after, heard.at + allowed)))
+    extended = _extended(state, heard.at, heard.at + allowed)
+    alert_after = None if state.alert_after is None else _not_before(state.alert_after, extended)
+    return Transition(replace(state, alert_after=alert_after, extended=extended))
 
 
-def _at_least(moment: datetime | None, other: datetime) -> datetime:
-    return other if moment is None else max(moment, other)
+def _extended(state: State, since: datetime, until: datetime) -> Extension:
+    before, last = state.extended, state.last_heartbeat_at
+    if before is None or (last is not None and before.since <= last):
+        return Extension(since, until)
+    return Extension(max(before.since, since), max(before.until, until))
+
+
+def _not_before(deadline: datetime, extended: Extension | None) -> datetime:
+    return deadline if extended is None else max(deadline, extended.until)
 
 
 def is_sign_of_life(kind: SignalKind) -> bool:
