@@ -20,7 +20,8 @@ from medic_core.api.request import Request
 from medic_core.domain.access.api_keys import Scope, VerifiedKey
 from medic_core.domain.watching import ping_urls
 from medic_core.domain.watching.names import name_key, valid_name
-from medic_core.domain.watching.signals import BODY_LIMIT, REPORTABLE, ByName, Signal, SignalKind
+from medic_core.domain.watching.ping_urls import Ping
+from medic_core.domain.watching.signals import BODY_LIMIT, REPORTABLE, ByName, Signal, SignalKind, Whom
 from medic_core.errors import BadRequest, MedicError, NotFound, Unavailable
 from medic_core.flows.record import Taken, record_signal
 from medic_core.store.connection import Database
@@ -63,14 +64,13 @@ def _read_heartbeat(request: Request) -> Signal:
     name, status = valid_name(body["heartbeat_name"]), body["status"]
     if not isinstance(status, str) or status not in REPORTABLE:
         raise BadRequest(f"status must be one of {', '.join(sorted(REPORTABLE))}.")
-    return _signal(request, Signal(uuid4(), ByName(name_key(name)), SignalKind(status)))
+    return _signal(request, ByName(name_key(name)), SignalKind(status))
 
 
 def _ping(request: Request) -> answers.Answer:
     try:
         ping = ping_urls.parse(request.path.removeprefix("/ping/"), request.query)
-        signal = Signal(uuid4(), ping.whom, ping.kind, True, ping.run_id, ping.exit_status)  # noqa: FBT003
-        taken = _take(request, _signal(request, signal), key=None)
+        taken = _take(request, _signal(request, ping.whom, ping.kind, ping), key=None)
     except NotFound:
         return _pong(request, "not found", HTTPStatus.NOT_FOUND)
     except MedicError as error:
@@ -84,15 +84,20 @@ def _pong(request: Request, body: str, status: HTTPStatus) -> answers.Answer:
     return answers.text("" if request.method == "HEAD" else body, status, PING_HEADERS)
 
 
-def _signal(request: Request, said: Signal) -> Signal:
+def _signal(request: Request, whom: Whom, kind: SignalKind, ping: Ping | None = None) -> Signal:
     """What was said, with what the gateway knows of who said it."""
-    agent = "".join(character for character in request.headers.get("user-agent", "") if character.isprintable())
-    return replace(
-        said,
+    agent = request.headers.get("user-agent", "")[:USER_AGENT_LIMIT]
+    return Signal(
+        signal_id=uuid4(),
+        whom=whom,
+        kind=kind,
+        is_ping=ping is not None,
+        run_id=ping.run_id if ping else None,
+        exit_status=ping.exit_status if ping else None,
         method=request.method,
-        body=request.body[:BODY_LIMIT] if said.is_ping else b"",
+        body=request.body[:BODY_LIMIT] if ping else b"",
         remote_address=request.remote_address,
-        user_agent=agent[:USER_AGENT_LIMIT],
+        user_agent=agent if agent.isprintable() else "",
     )
 
 

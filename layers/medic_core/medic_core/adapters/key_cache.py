@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
 SECONDS = 300
 MOST_KEYS = 5000
+DIGEST_BYTES = 32
 #: Redis may cost this much and no more; when it has failed, it is not asked again for a while.
 REDIS_PATIENCE_SECONDS = 0.05
 REDIS_AVOIDED_SECONDS = 5.0
@@ -33,7 +34,8 @@ class KeyCache:
     """Bounded, and forgetting. Revocation does not wait for it: the database is asked with each use."""
 
     def __init__(self, secret: str = "", redis_url: str = "") -> None:
-        self._secret = (secret or secrets.token_hex(32)).encode()
+        # BLAKE2 takes keys of 64 bytes at most.
+        self._secret = hashlib.sha256((secret or secrets.token_hex(32)).encode()).digest()
         # Without a shared secret, what this instance writes would be unreadable for the others.
         self._redis_url = redis_url if secret else ""
         self._kept: OrderedDict[str, tuple[VerifiedKey, float]] = OrderedDict()
@@ -63,7 +65,7 @@ class KeyCache:
             self._kept.popitem(last=False)
 
     def _mac(self, purpose: bytes, content: bytes) -> str:
-        return hmac.digest(self._secret, purpose + b"\0" + content, "sha256").hex()
+        return hashlib.blake2b(purpose + b"\0" + content, key=self._secret, digest_size=DIGEST_BYTES).hexdigest()
 
     @cached_property
     def _redis(self) -> Redis:
@@ -99,8 +101,7 @@ class KeyCache:
             return None
 
     def _opened(self, digest: str, sealed: str) -> VerifiedKey | None:
-        length = hashlib.sha256().digest_size * 2
-        seal, text = sealed[:length], sealed[length:]
+        seal, text = sealed[: DIGEST_BYTES * 2], sealed[DIGEST_BYTES * 2 :]
         if not hmac.compare_digest(seal, self._mac(digest.encode(), text.encode())):
             return None
         key_id, name, scopes, secret_hash = json.loads(text)

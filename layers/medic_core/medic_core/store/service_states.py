@@ -68,25 +68,22 @@ def record(tx: Transaction, signal: Signal, health: Health | None, key: Verified
 
     `health` is the one in which this signal changes nothing but times, None where it always changes more.
     """
-    with tx.cursor(row_factory=class_row(Recorded)) as cursor:
-        found = cursor.execute(
-            RECORD,
-            {
-                **identification(signal.whom),
-                "key_id": key.key_id if key else None,
-                "secret_hash": key.secret_hash if key else None,
-                "health": health,
-                "is_ping": signal.is_ping,
-                "signal_id": signal.signal_id,
-                "kind": signal.kind,
-                "exit_status": signal.exit_status,
-                "body": signal.body or None,
-                "remote_address": signal.remote_address or None,
-                "user_agent": signal.user_agent or None,
-            },
-        ).fetchone()
+    values = identification(signal.whom)
+    values |= {
+        "key_id": key.key_id if key else None,
+        "secret_hash": key.secret_hash if key else None,
+        "health": health,
+        "is_ping": signal.is_ping,
+        "signal_id": signal.signal_id,
+        "kind": signal.kind,
+        "exit_status": signal.exit_status,
+        "body": signal.body or None,
+        "remote_address": signal.remote_address or None,
+        "user_agent": signal.user_agent or None,
+    }
+    found = tx.execute(RECORD, values).fetchone()
     assert found is not None
-    return found
+    return Recorded(*found)
 
 
 def identification(whom: Whom) -> dict[str, Any]:

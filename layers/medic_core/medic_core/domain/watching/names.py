@@ -38,4 +38,6 @@ def slug_of(name: str) -> str:
 
 def is_printable(text: str) -> bool:
     """Whether it is free of control characters, unpaired surrogates and unassigned code points."""
-    return not any(unicodedata.category(character) in {"Cc", "Cs", "Cn", "Zl", "Zp"} for character in text)
+    return text.isprintable() or not any(
+        unicodedata.category(character) in {"Cc", "Cs", "Cn", "Zl", "Zp"} for character in text
+    )
