@@ -60,7 +60,7 @@ def _table(found: dict[str, list[measure.Timing]]) -> str:
         shares = [own.per_second / ref.per_second for own, ref in zip(timings, found[reference], strict=True)]
         p50, p99 = (measure.median([timing.percentile(share) for timing in timings]) for share in (0.5, 0.99))
         rows.append((name, f"{rate:,.0f}/s", f"{p50:.3f} ms", f"{p99:.3f} ms", f"{measure.median(shares):.0%}"))
-    title = f"A warm heartbeat, one core for client and server, {SERVICES:,} services (median of {ROUNDS} rounds of {COUNT:,})"
+    title = f"A warm heartbeat, {SERVICES:,} services, all on one core (median of {ROUNDS} × {COUNT:,})"
     return measure.table(title, ("what", "rate", "p50", "p99", "of the reference"), rows)
 
 

@@ -48,10 +48,10 @@ def _row(url: str, size: int, due: int) -> tuple[int, int, int, float, int]:
     times, statements, opened = [], 0, 0
     for _ in range(ROUNDS):
         database.settle_down(url)
-        database.make_due(url, due)
         own = Database(url)
+        sweep(own, 0, CADENCE)
+        database.make_due(url, due)
         _heard_by_someone(own)
-        sweep(own, 0, CADENCE, batch=1) if due == 0 else None
         began = time.perf_counter()
         opened = sweep(own, 0, CADENCE).opened
         times.append(time.perf_counter() - began)

@@ -140,7 +140,7 @@ def next_waiting(tx: Transaction, alert_id: int, target_key: str) -> int | None:
 FORGOTTEN: Final = """
 WITH forgotten AS (
     SELECT delivery_id FROM medic.notification_deliveries
-     WHERE due_at <= now() - %(patience)s AND queued_at <= now() - %(patience)s
+     WHERE due_at <= now() - %(patience)s::interval AND queued_at <= now() - %(patience)s::interval
      ORDER BY due_at LIMIT %(batch)s FOR UPDATE SKIP LOCKED
 )
 UPDATE medic.notification_deliveries d SET queued_at = now()

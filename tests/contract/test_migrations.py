@@ -1,0 +1,81 @@
+"""Each migration goes up, down and up again on a database that has rows; two deploys at once are one."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from datetime import timedelta
+from uuid import uuid4
+
+import psycopg
+import pytest
+
+from medic_core.adapters import hashing
+from medic_core.adapters.migrations import apply_all, roll_back
+from medic_core.domain.routing.plan import plan
+from medic_core.domain.routing.targets import Defaults
+from medic_core.domain.watching.signals import SignalKind
+from medic_core.flows.deliver import plan_notification
+from medic_core.flows.housekeep import make_partitions
+from medic_core.flows.keys import ensure_admin_key
+from medic_core.flows.sweep import sweep
+from medic_core.store import schema_lock
+from medic_core.store.connection import Database
+from tests.builders import a_service, hears, rows, time_passes
+from tests.fixtures.functions import ADMIN_KEY
+from tests.fixtures.postgres import MIGRATIONS, PostgresServer
+
+FORWARD = sorted(path.name for path in MIGRATIONS.glob("*.sql") if ".rollback." not in path.name)
+TABLES = "SELECT relname FROM pg_class WHERE relnamespace = 'medic'::regnamespace AND relkind IN ('r', 'p')"
+
+
+@pytest.fixture
+def empty_url(postgres_server: PostgresServer) -> Iterator[str]:
+    name = f"empty_{uuid4().hex}"
+    with psycopg.connect(postgres_server.url("postgres"), autocommit=True) as admin:
+        admin.execute(f"CREATE DATABASE {name}")
+        yield postgres_server.url(name)
+        admin.execute(f"DROP DATABASE {name} WITH (FORCE)")
+
+
+def lived_in(url: str) -> None:
+    """Leave a row in every table."""
+    database = Database(url)
+    make_partitions(database, days=1)
+    ensure_admin_key(database, ADMIN_KEY, hashing)
+    a_service(database, "silent", team="infra")
+    hears(database, "silent", SignalKind.STARTED)
+    hears(database, "silent")
+    time_passes(database, timedelta(minutes=2))
+    sweep(database, 0, timedelta(seconds=15))
+    ((event_id,),) = rows(database, "SELECT subject_id FROM medic.outbox")
+    assert plan(Defaults("C1"))
+    plan_notification(database, event_id, Defaults("C1"))
+    used = [table for (table,) in rows(database, TABLES) if not re.search(r"_(default|\d{8})$", table)]
+    empty = [table for table in used if not rows(database, f"SELECT 1 FROM medic.{table} LIMIT 1")]
+    database.close()
+    assert empty == []
+
+
+def test_names_are_numbered_without_gaps_and_each_can_be_rolled_back() -> None:
+    assert [name[:4] for name in FORWARD] == [f"{number:04}" for number in range(1, len(FORWARD) + 1)]
+    assert all((MIGRATIONS / name.replace(".sql", ".rollback.sql")).exists() for name in FORWARD)
+
+
+@pytest.mark.parametrize("count", range(1, len(FORWARD) + 1))
+def test_the_newest_go_down_and_up_again_on_a_database_in_use(empty_url: str, count: int) -> None:
+    assert len(apply_all(empty_url, MIGRATIONS)) == len(FORWARD)
+    lived_in(empty_url)
+    undone = roll_back(empty_url, MIGRATIONS, count)
+    assert undone == [name.removesuffix(".sql") for name in reversed(FORWARD)][:count]
+    assert apply_all(empty_url, MIGRATIONS) == list(reversed(undone))
+
+
+def test_two_deploys_at_once_are_one(empty_url: str) -> None:
+    def deploy(_: int) -> int:
+        with schema_lock.held(empty_url):
+            return len(apply_all(empty_url, MIGRATIONS))
+
+    with ThreadPoolExecutor(4) as deploys:
+        assert sorted(deploys.map(deploy, range(4))) == [0, 0, 0, len(FORWARD)]
