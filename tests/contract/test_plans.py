@@ -58,7 +58,11 @@ def rows_read(plan: list[dict[str, Any]], *tables: str) -> int:
 def test_a_heartbeat_reads_its_own_rows_only(seeded: Database) -> None:
     values = {
         **dict.fromkeys(("ping_id", "ping_key", "slug", "key_id", "secret_hash", "exit_status", "body", "user_agent")),
-        "name_key": "s17", "health": "up", "is_ping": False, "kind": "UP", "remote_address": None,
+        "name_key": "s17",
+        "health": "up",
+        "is_ping": False,
+        "kind": "UP",
+        "remote_address": None,
         "signal_id": uuid4(),
     }
     plan = explained(seeded, service_states.RECORD, values)

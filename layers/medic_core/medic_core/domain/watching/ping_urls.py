@@ -42,7 +42,11 @@ def parse(path: str, query: Mapping[str, str]) -> Ping:
 
 
 def _whom(segments: list[str], *, create: bool) -> tuple[Whom, str]:
-    if CANONICAL_UUID.fullmatch(segments[0]) and len(segments) <= 2:
+    if "" in segments:
+        raise NotFound("not found")
+    if CANONICAL_UUID.fullmatch(segments[0]):
+        if len(segments) > 2:
+            raise NotFound("not found")
         return ByPingId(UUID(segments[0])), "".join(segments[1:])
     if not 2 <= len(segments) <= 3 or not PING_KEY.fullmatch(segments[0]):
         raise NotFound("not found")
