@@ -35,8 +35,8 @@ format: $(VENV)/lint.done ## Put the code into its style
 	$(VENV)/bin/ruff check --fix
 	$(VENV)/bin/ruff format
 
-bench: $(VENV)/run.done ## Measure
-	@$(PY) -m bench
+bench: $(VENV)/run.done $(VENV)/test.done ## Measure (WRITE=1 writes docs/benchmarks.md)
+	@$(PY) -m bench $(if $(WRITE),--write)
 
 migrate: $(VENV)/run.done ## Bring the database of DATABASE_URL to the newest schema
 	@test -n "$$DATABASE_URL" || { echo "make migrate: set DATABASE_URL to the database that is meant." >&2; exit 1; }

@@ -92,6 +92,7 @@ class Server:
 def postgres(data: Path) -> tuple[Server, str]:
     """The embedded Postgres on a cluster in `data`, made where there is none: (the server, its URL)."""
     programs, user = _postgres_programs(), _unprivileged_user()
+    _check_access(programs / "postgres", user)
     cluster, log = data / "postgres", data / "postgres.log"
     if not (cluster / "PG_VERSION").exists():
         _make_cluster(programs, cluster, user)
@@ -133,6 +134,16 @@ def _unprivileged_user() -> str | None:
         return None
     known = {entry.pw_name for entry in pwd.getpwall()}
     return next((name for name in UNPRIVILEGED if name in known), None)
+
+
+def _check_access(program: Path, user: str | None) -> None:
+    try:
+        subprocess.run([program, "--version"], user=user, cwd="/", check=True, stdout=subprocess.DEVNULL)
+    except PermissionError as error:
+        raise Refused(
+            f"Postgres does not run as root, and the user {user} cannot reach {program}: "
+            "run as another user, or from a folder that everyone can enter."
+        ) from error
 
 
 def _make_cluster(programs: Path, cluster: Path, user: str | None) -> None:

@@ -1,4 +1,4 @@
-"""What tests stand on: a real Postgres with a database of its own for each test, a real Redis."""
+"""What tests stand on: a real Postgres with a database of its own for each test, a real Redis, a real SQS emulator."""
 
 from __future__ import annotations
 
@@ -8,10 +8,20 @@ from pathlib import Path
 ROOT = Path(__file__).parents[1]
 sys.path[:0] = [str(ROOT)]
 
+from local import servers  # noqa: E402  (the path above comes first)
+
+HAS_REDIS = servers.redis(ROOT) is not None
+#: A Python without a wheel of Redis, on a machine without Redis, has nothing to run these on; the header says so.
+collect_ignore = [] if HAS_REDIS else ["integration/test_key_cache.py"]
 pytest_plugins = [
     "tests.fixtures.postgres",
+    "tests.fixtures.redis",
     "tests.fixtures.aws",
     "tests.fixtures.functions",
     "tests.fixtures.receivers",
     "tests.fixtures.processes",
 ]
+
+
+def pytest_report_header() -> str:
+    return "redis: a real one" if HAS_REDIS else "redis: none here, so test_key_cache.py is left out"
