@@ -11,8 +11,6 @@ from local.console import Refused, complain
 from local.settings import read
 from local.stage import Stage
 
-OLDEST_PYTHON = (3, 11)
-
 
 def main() -> int:
     """0 after Ctrl-C or SIGTERM, 1 with one line where it cannot start or go on."""

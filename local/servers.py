@@ -9,6 +9,7 @@ import signal
 import socket
 import subprocess
 import time
+from collections.abc import Mapping
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -37,35 +38,49 @@ def answers(port: int) -> bool:
         return probe.connect_ex(("127.0.0.1", port)) == 0
 
 
+#: Servers need nothing of the user's environment.
+BARE = {"PATH": os.defpath, "LANG": "C.UTF-8"}
+
+
 class Server:
     """A process with a port, in a session of its own: Ctrl-C reaches us alone, and we stop it in order."""
 
-    def __init__(self, name: str, command: list[str], port: int, log: Path, user: str | None = None) -> None:
+    def __init__(
+        self,
+        name: str,
+        command: list[str],
+        port: int,
+        log: Path,
+        *,
+        user: str | None = None,
+        environment: Mapping[str, str] = BARE,
+        folder: Path = Path("/"),
+    ) -> None:
         self.name, self.port = name, port
         self._command, self._log, self._user = command, log, user
+        self._environment, self._folder = environment, folder
         self._process: subprocess.Popen[bytes] | None = None
 
     def start(self) -> None:
         """Returns once it answers. Raises Refused with the end of its log."""
-        self._process = self.spawn()
+        self._process = self._spawn()
         until = time.monotonic() + PATIENCE_SECONDS
         while not answers(self.port):
             if not self.is_running or time.monotonic() > until:
                 raise Refused(f"{self.name} did not start: {_last_line(self._log)}")
             time.sleep(0.05)
 
-    def spawn(self) -> subprocess.Popen[bytes]:
-        """The new process, logging to its file."""
+    def _spawn(self) -> subprocess.Popen[bytes]:
         with self._log.open("ab") as output:
             return subprocess.Popen(
                 self._command,
                 stdin=subprocess.DEVNULL,
                 stdout=output,
                 stderr=output,
-                cwd="/",
+                cwd=self._folder,
                 start_new_session=True,
                 user=self._user,
-                env={"PATH": os.defpath, "LANG": "C.UTF-8"},
+                env=self._environment,
             )
 
     @property
@@ -101,7 +116,7 @@ def postgres(data: Path) -> tuple[Server, str]:
     settings = {"listen_addresses": "127.0.0.1", "port": port, "unix_socket_directories": "", "max_connections": 300}
     options = [part for name, value in settings.items() for part in ("-c", f"{name}={value}")]
     command = [str(programs / "postgres"), "-D", str(cluster), *options]
-    return Server("Postgres", command, port, log, user), f"postgresql://medic@127.0.0.1:{port}/medic"
+    return Server("Postgres", command, port, log, user=user), f"postgresql://medic@127.0.0.1:{port}/medic"
 
 
 def make_database(url: str) -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import fcntl
 import os
-import subprocess
 import sys
 import time
 from contextlib import ExitStack
@@ -134,7 +133,8 @@ class Stage:
             "AWS_EC2_METADATA_DISABLED": "true",
         }
         with step("starting the AWS emulator"):
-            self._run(Emulator(command, port, data / "emulator.log", environment))
+            log = data / "emulator.log"
+            self._run(Emulator("The AWS emulator", command, port, log, environment=environment, folder=ROOT))
         return f"http://127.0.0.1:{port}"
 
     def _run(self, server: Server) -> None:
@@ -176,22 +176,6 @@ class Stage:
 
 class Emulator(Server):
     """The emulator's process. What it knew is gone when it ends, so it is not started again by itself."""
-
-    def __init__(self, command: list[str], port: int, log: Path, environment: dict[str, str]) -> None:
-        super().__init__("The AWS emulator", command, port, log)
-        self._environment = environment
-
-    def spawn(self) -> subprocess.Popen[bytes]:
-        with self._log.open("ab") as output:
-            return subprocess.Popen(
-                self._command,
-                stdin=subprocess.DEVNULL,
-                stdout=output,
-                stderr=output,
-                cwd=ROOT,
-                env=self._environment,
-                start_new_session=True,
-            )
 
     def keep_running(self) -> None:
         if not self.is_running:

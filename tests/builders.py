@@ -7,8 +7,8 @@ from typing import Any
 from uuid import UUID, uuid4
 
 from medic_core.domain.watching.names import name_key, slug_of
-from medic_core.domain.watching.signals import ByName, Signal, SignalKind
-from medic_core.flows.record import Taken, record_signal
+from medic_core.domain.watching.signals import ByName, Signal, SignalKind, Taken
+from medic_core.flows.record import record_signal
 from medic_core.flows.register import register, team_named
 from medic_core.store.connection import Database
 from medic_core.store.services import Configuration

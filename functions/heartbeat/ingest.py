@@ -21,9 +21,9 @@ from medic_core.domain.access.api_keys import Scope, VerifiedKey
 from medic_core.domain.watching import ping_urls
 from medic_core.domain.watching.names import name_key, valid_name
 from medic_core.domain.watching.ping_urls import Ping
-from medic_core.domain.watching.signals import BODY_LIMIT, REPORTABLE, ByName, Signal, SignalKind, Whom
+from medic_core.domain.watching.signals import BODY_LIMIT, REPORTABLE, ByName, Signal, SignalKind, Taken, Whom
 from medic_core.errors import BadRequest, MedicError, NotFound, Unavailable
-from medic_core.flows.record import Taken, record_signal
+from medic_core.flows.record import record_signal
 from medic_core.store.connection import Database
 
 SETTINGS = config.from_environment()
@@ -107,10 +107,18 @@ def _take(request: Request, signal: Signal, key: VerifiedKey | None) -> Taken | 
         taken = record_signal(DATABASE, signal, key)
     except Unavailable:
         SPOOL.keep(replace(signal, received_at=request.received_at))
+        _count_spooled()
         return None
     if taken.told:
         _relay()
     return taken
+
+
+def _count_spooled() -> None:
+    # Nothing is spooled on an ordinary day.
+    from medic_core import telemetry  # noqa: PLC0415
+
+    telemetry.Counts("heartbeat").write({telemetry.Metric.SPOOLED: 1})
 
 
 def _relay() -> None:

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from http import HTTPStatus
-from typing import Any
+from typing import Any, TypeVar
 
 from aws_lambda_powertools.event_handler import Response
 
@@ -23,6 +23,9 @@ SETTINGS = config.from_environment()
 DATABASE = Database(SETTINGS.database_url)
 KEYS = KeyCache(SETTINGS.key_cache_secret, SETTINGS.redis_url)
 NOTIFICATIONS = SqsQueue(SETTINGS.notifications_url)
+
+Row = TypeVar("Row")
+Page = dict[str, bool | int | None]
 
 DEFAULT_LIMIT = 50
 MAX_LIMIT = 250
@@ -58,6 +61,17 @@ def actor(request: Request, key: VerifiedKey) -> str:
     """Who did it: the X-Actor header where it is a name, else the key's."""
     said = request.headers.get("x-actor", "").strip()
     return said if 0 < len(said) <= MAX_ACTOR_LENGTH and is_printable(said) else key.name
+
+
+def page(
+    request: Request, read: Callable[[int, int], Sequence[Row]], key: Callable[[Row], int]
+) -> tuple[list[Row], Page]:
+    """A page of a list by the query's `limit` and `cursor`: `read` takes (after, limit), `key` is what it goes on after."""
+    limit = whole_number(request, "limit", DEFAULT_LIMIT, 1, MAX_LIMIT)
+    rows = read(whole_number(request, "cursor", 0, 0, LARGEST_ID), limit + 1)
+    more = len(rows) > limit
+    found = list(rows[:limit])
+    return found, {"has_more": more, "cursor": key(found[-1]) if more else None}
 
 
 def whole_number(request: Request, name: str, default: int, smallest: int, largest: int) -> int:

@@ -38,13 +38,13 @@ def created() -> Response[str]:
 def listed() -> Response[str]:
     """Services in the order of their registration, a page at a time."""
     request, _ = door.permitted(router.current_event.raw_event, Scope.READ)
-    limit = door.whole_number(request, "limit", door.DEFAULT_LIMIT, 1, door.MAX_LIMIT)
-    after = door.whole_number(request, "cursor", 0, 0, door.LARGEST_ID)
     with door.DATABASE.autocommit() as connection:
-        rows = services.read(connection, after=after, limit=limit + 1)
-    page = [read_service(row, door.SETTINGS.base_url) for row in rows[:limit]]
-    more = len(rows) > limit
-    return door.enveloped("", {"items": page, "has_more": more, "cursor": page[-1]["service_id"] if more else None})
+        rows, page = door.page(
+            request,
+            lambda after, limit: services.read(connection, after=after, limit=limit),
+            key=lambda service: service.service_id,
+        )
+    return door.enveloped("", {"items": [read_service(row, door.SETTINGS.base_url) for row in rows], **page})
 
 
 @router.get("/v2/services/<service_id>")

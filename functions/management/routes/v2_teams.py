@@ -18,10 +18,8 @@ router = Router()  # type: ignore[no-untyped-call]
 def listed() -> Response[str]:
     """Teams, a page at a time. Their ping keys can send heartbeats, so this asks for `write`."""
     request, _ = door.permitted(router.current_event.raw_event, Scope.WRITE)
-    limit = door.whole_number(request, "limit", door.DEFAULT_LIMIT, 1, door.MAX_LIMIT)
-    after = door.whole_number(request, "cursor", 0, 0, door.LARGEST_ID)
     with door.DATABASE.autocommit() as connection:
-        rows = teams.listed(connection, after, limit + 1)
-    page = [asdict(row) for row in rows[:limit]]
-    more = len(rows) > limit
-    return door.enveloped("", {"items": page, "has_more": more, "cursor": page[-1]["team_id"] if more else None})
+        rows, page = door.page(
+            request, lambda after, limit: teams.listed(connection, after, limit), key=lambda team: team.team_id
+        )
+    return door.enveloped("", {"items": [asdict(row) for row in rows], **page})

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from medic_core.domain.access.api_keys import VerifiedKey
-from medic_core.domain.watching.signals import BySlug, Signal, SignalKind
+from medic_core.domain.watching.signals import BySlug, Signal, SignalKind, Taken
 from medic_core.domain.watching.states import Health
 from medic_core.errors import BadRequest, NotFound, Unauthorized
 from medic_core.store import service_states
@@ -13,15 +11,6 @@ from medic_core.store.connection import Database
 
 #: The health in which such a signal changes nothing but times.
 ORDINARY = {SignalKind.UP: Health.UP, SignalKind.DEGRADED: Health.DEGRADED}
-
-
-@dataclass(frozen=True, slots=True)
-class Taken:
-    """A signal was recorded: for which service, whether that was made for it, and how many notifications it caused."""
-
-    service_id: int
-    created: bool = False
-    told: int = 0
 
 
 def record_signal(database: Database, signal: Signal, key: VerifiedKey | None) -> Taken:

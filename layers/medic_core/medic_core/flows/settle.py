@@ -7,10 +7,9 @@ from datetime import datetime
 
 from medic_core.domain.alerting.alerts import open_for
 from medic_core.domain.watching.runs import RunStatus
-from medic_core.domain.watching.signals import BySlug, Signal, SignalKind, filtered
+from medic_core.domain.watching.signals import BySlug, Signal, SignalKind, Taken, filtered
 from medic_core.domain.watching.states import Heard, Trouble, advance, is_sign_of_life
 from medic_core.errors import NotFound
-from medic_core.flows.record import Taken
 from medic_core.flows.register import register_for_slug
 from medic_core.store import alerts, job_runs, services, settling
 from medic_core.store.connection import Database, Transaction

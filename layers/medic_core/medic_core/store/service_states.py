@@ -68,18 +68,12 @@ def record(tx: Transaction, signal: Signal, health: Health | None, key: Verified
 
     `health` is the one in which this signal changes nothing but times, None where it always changes more.
     """
-    values = identification(signal.whom)
+    values = identification(signal.whom) | heard(signal)
     values |= {
         "key_id": key.key_id if key else None,
         "secret_hash": key.secret_hash if key else None,
         "health": health,
         "is_ping": signal.is_ping,
-        "signal_id": signal.signal_id,
-        "kind": signal.kind,
-        "exit_status": signal.exit_status,
-        "body": signal.body or None,
-        "remote_address": signal.remote_address or None,
-        "user_agent": signal.user_agent or None,
     }
     found = tx.execute(RECORD, values).fetchone()
     assert found is not None
@@ -93,6 +87,18 @@ def identification(whom: Whom) -> dict[str, Any]:
         "ping_id": whom.ping_id if isinstance(whom, ByPingId) else None,
         "ping_key": whom.ping_key if isinstance(whom, BySlug) else None,
         "slug": whom.slug if isinstance(whom, BySlug) else None,
+    }
+
+
+def heard(signal: Signal) -> dict[str, Any]:
+    """What is kept of a signal; what it does not say is NULL."""
+    return {
+        "signal_id": signal.signal_id,
+        "kind": signal.kind,
+        "exit_status": signal.exit_status,
+        "body": signal.body or None,
+        "remote_address": signal.remote_address or None,
+        "user_agent": signal.user_agent or None,
     }
 
 
@@ -196,17 +202,6 @@ def unwatch(tx: Transaction, service_ids: Sequence[int]) -> None:
     tx.execute(UNWATCH, {"service_ids": list(service_ids)})
 
 
-NOTE_TROUBLE: Final = """
-UPDATE medic.service_state SET troubles = array_append(troubles, %(kind)s)
- WHERE service_id = %(service_id)s AND NOT %(kind)s = ANY(troubles)
-"""
-
-
-def note_trouble(tx: Transaction, service_id: int, kind: str) -> None:
-    """Note a trouble whose alert opens in this transaction."""
-    tx.execute(NOTE_TROUBLE, {"service_id": service_id, "kind": kind})
-
-
 FORGET_TROUBLES: Final = """
 UPDATE medic.service_state
    SET troubles = ARRAY(SELECT kind FROM unnest(troubles) AS kind WHERE NOT kind = ANY(%(kinds)s::text[]))
@@ -217,16 +212,6 @@ UPDATE medic.service_state
 def forget_troubles(tx: Transaction, service_id: int, kinds: Sequence[str]) -> None:
     """Note the end of troubles whose alerts are resolved in this transaction."""
     tx.execute(FORGET_TROUBLES, {"service_id": service_id, "kinds": list(kinds)})
-
-
-SET_UNNAMED_RUN: Final = """
-UPDATE medic.service_state SET unnamed_run = %(run_id)s WHERE service_id = %(service_id)s
-"""
-
-
-def set_unnamed_run(tx: Transaction, service_id: int, run_id: str | None) -> None:
-    """Remember the run under way that was started without an id, or that there is none."""
-    tx.execute(SET_UNNAMED_RUN, {"service_id": service_id, "run_id": run_id})
 
 
 #: Both counts stop early: the due ones at `enough`, the others at one more than the due ones.

@@ -9,7 +9,6 @@ from uuid import UUID
 
 #: A ping's body is kept to this many bytes; longer ones lose their end.
 BODY_LIMIT = 100_000
-MAX_RUN_ID_LENGTH = 200
 
 
 class SignalKind(StrEnum):
@@ -78,6 +77,15 @@ class Signal:
     remote_address: str = ""
     user_agent: str = ""
     received_at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Taken:
+    """A signal was recorded: for which service, whether that was made for it, and how many notifications it caused."""
+
+    service_id: int
+    created: bool = False
+    told: int = 0
 
 
 class Unmatched(StrEnum):
