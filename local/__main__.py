@@ -14,7 +14,9 @@ from local.stage import Stage
 
 def main() -> int:
     """0 after Ctrl-C or SIGTERM, 1 with one line where it cannot start or go on."""
-    signal.signal(signal.SIGTERM, _interrupt)
+    for number in (signal.SIGINT, signal.SIGTERM):
+        # Also SIGINT: a shell's background jobs start with it ignored.
+        signal.signal(number, _interrupt)
     try:
         with Stage(read(os.environ)) as stage:
             stage.keep_running()

@@ -66,7 +66,7 @@ def actor(request: Request, key: VerifiedKey) -> str:
 def page(
     request: Request, read: Callable[[int, int], Sequence[Row]], key: Callable[[Row], int]
 ) -> tuple[list[Row], Page]:
-    """A page of a list by the query's `limit` and `cursor`: `read` takes (after, limit), `key` is what it goes on after."""
+    """A page of a list by the query's `limit` and `cursor`: `read` takes (after, limit), `key` is the next cursor."""
     limit = whole_number(request, "limit", DEFAULT_LIMIT, 1, MAX_LIMIT)
     rows = read(whole_number(request, "cursor", 0, 0, LARGEST_ID), limit + 1)
     more = len(rows) > limit
