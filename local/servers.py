@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ctypes
 import os
 import pwd
 import shutil
@@ -10,6 +11,7 @@ import socket
 import subprocess
 import time
 from collections.abc import Mapping
+from contextlib import suppress
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -38,8 +40,16 @@ def answers(port: int) -> bool:
         return probe.connect_ex(("127.0.0.1", port)) == 0
 
 
+#: Linux tells a process by a signal that its parent is gone (prctl's PR_SET_PDEATHSIG); elsewhere a kill leaves it.
+PR_SET_PDEATHSIG = 1
+PRCTL = getattr(ctypes.CDLL(None), "prctl", None)
 #: Servers need nothing of the user's environment.
 BARE = {"PATH": os.defpath, "LANG": "C.UTF-8"}
+
+
+def _end_with_parent() -> None:
+    if PRCTL is not None:
+        PRCTL(PR_SET_PDEATHSIG, signal.SIGINT)
 
 
 class Server:
@@ -81,6 +91,7 @@ class Server:
                 start_new_session=True,
                 user=self._user,
                 env=self._environment,
+                preexec_fn=_end_with_parent,  # noqa: PLW1509  (nothing of ours holds a lock while servers start)
             )
 
     @property
@@ -102,6 +113,10 @@ class Server:
             except subprocess.TimeoutExpired:
                 self._process.kill()
                 self._process.wait()
+        if self._process is not None:
+            # What it started and did not take along: it leads a session of its own.
+            with suppress(ProcessLookupError):
+                os.killpg(self._process.pid, signal.SIGKILL)
 
 
 def postgres(data: Path) -> tuple[Server, str]:
@@ -111,7 +126,10 @@ def postgres(data: Path) -> tuple[Server, str]:
     cluster, log = data / "postgres", data / "postgres.log"
     if not (cluster / "PG_VERSION").exists():
         _make_cluster(programs, cluster, user)
-    (cluster / "postmaster.pid").unlink(missing_ok=True)
+    if (cluster / "postmaster.pid").exists():
+        # A run that was killed leaves its Postgres behind; two on one cluster must never be.
+        command = [str(programs / "pg_ctl"), "stop", "-D", str(cluster), "-m", "fast", "-w"]
+        subprocess.run(command, user=user, cwd="/", capture_output=True, check=False)
     port = free_port()
     settings = {"listen_addresses": "127.0.0.1", "port": port, "unix_socket_directories": "", "max_connections": 300}
     options = [part for name, value in settings.items() for part in ("-c", f"{name}={value}")]

@@ -5,11 +5,14 @@ from __future__ import annotations
 import json
 import os
 import re
+import shutil
 import signal
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -97,6 +100,25 @@ class Medic:
         found: list[dict[str, Any]] = self.ask("GET", "/alerts?active=1").json["results"]
         return found
 
+    def servers(self) -> list[int]:
+        """The processes that this run started itself."""
+        assert self.process is not None
+        found = []
+        for pid in _processes():
+            with suppress(OSError):
+                found += [pid] if _parent(pid) == self.process.pid else []
+        return found
+
+    def descendants(self) -> list[int]:
+        """All processes that this run started, and those that they did."""
+        assert self.process is not None
+        found = {self.process.pid}
+        for pid in sorted(_processes()):
+            with suppress(OSError):
+                if _parent(pid) in found:
+                    found.add(pid)
+        return sorted(found - {self.process.pid})
+
     def workers(self, function: str) -> list[int]:
         """The processes in which a function runs now."""
         return [pid for pid in _processes() if self._runs(pid, function)]
@@ -109,6 +131,14 @@ class Medic:
         except OSError:
             return False
         return is_ours and f"AWS_LAMBDA_FUNCTION_NAME=medic-{function}-".encode() in environ
+
+
+def is_running(pid: int) -> bool:
+    """Whether a process lives; one that ended and was not yet collected does not."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except OSError:
+        return False
 
 
 def _processes() -> list[int]:
@@ -128,19 +158,20 @@ def until(found: Callable[[], Any], seconds: float) -> Any:
 
 
 @pytest.fixture
-def start_medic(tmp_path: Path) -> Iterator[Callable[..., Medic]]:
+def start_medic() -> Iterator[Callable[..., Medic]]:
     started: list[Medic] = []
+    # Not pytest's own folder: Postgres runs as another user where the tests run as root, and must be let in.
+    folder = Path(tempfile.mkdtemp(prefix="medic-system-"))
+    folder.chmod(0o755)
 
     def start(root: Path = ROOT, **environment: str) -> Medic:
-        medic = Medic(tmp_path / "data", environment, root)
+        medic = Medic(folder / "data", environment, root)
         started.append(medic)
         medic.start()
         return medic
 
-    # Postgres runs as another user where the tests run as root, and must be able to pass through.
-    for folder in (tmp_path, *list(tmp_path.parents)[:2]):
-        folder.chmod(0o755)
     yield start
     for medic in started:
         if medic.process is not None and medic.process.poll() is None:
             medic.stop()
+    shutil.rmtree(folder)

@@ -13,7 +13,7 @@ import pytest
 
 from tests.fixtures.postgres import PostgresServer, a_server
 from tests.fixtures.receivers import Receivers
-from tests.system.conftest import ROOT, Medic, until
+from tests.system.conftest import ROOT, Medic, is_running, until
 
 QUICK = {"heartbeat_name": "worker", "schedule": {"kind": "interval", "every_seconds": 10}}
 
@@ -85,6 +85,28 @@ def test_an_edit_reloads_its_function_and_a_broken_one_says_so(
     handler.write_text("this is no Python")
     assert until(lambda: medic.ask("GET", ping, key=None).status >= 500, 10)
     assert medic.ask("GET", "/health", key=None).status == 200
+
+
+def test_nothing_is_left_behind_when_it_stops(start_medic: Callable[..., Medic]) -> None:
+    medic = start_medic()
+    medic.ask("POST", "/v2/services", QUICK)
+    assert medic.ask("GET", medic.ping_path("worker"), key=None).status == 200
+    started = medic.descendants()
+    assert len(started) > 6
+    assert medic.stop() == 0
+    assert [pid for pid in started if is_running(pid)] == []
+
+
+def test_a_run_that_was_killed_can_be_started_again_with_all_it_had(start_medic: Callable[..., Medic]) -> None:
+    medic = start_medic()
+    medic.ask("POST", "/v2/services", QUICK)
+    assert medic.process is not None
+    started = medic.servers()
+    medic.process.kill()
+    medic.process.wait()
+    assert until(lambda: not any(is_running(pid) for pid in started), 15)
+    medic.start()
+    assert [service["heartbeat_name"] for service in medic.ask("GET", "/service").json["results"]] == ["worker"]
 
 
 def test_a_second_run_on_the_same_data_or_port_is_refused_in_one_line(
