@@ -6,6 +6,7 @@ Imports and does only what a heartbeat must: what it loads is compared with a li
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import timedelta
 from http import HTTPStatus
 from typing import Any
 from uuid import uuid4
@@ -27,7 +28,8 @@ from medic_core.flows.record import record_signal
 from medic_core.store.connection import Database
 
 SETTINGS = config.from_environment()
-DATABASE = Database(SETTINGS.database_url)
+#: A client waits: a database that does not answer in this time is one that is away.
+DATABASE = Database(SETTINGS.database_url, patience=timedelta(seconds=2.5))
 KEYS = KeyCache(SETTINGS.key_cache_secret, SETTINGS.redis_url)
 SPOOL = SqsSpool(SqsQueue(SETTINGS.spool_url))
 NOTIFICATIONS = SqsQueue(SETTINGS.notifications_url)

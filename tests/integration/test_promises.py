@@ -86,6 +86,29 @@ class TestAnAcknowledgedHeartbeatIsNeverLost:
         assert rows(database, last) == [(True,)] * 4
         database.close()
 
+    def test_while_postgres_hangs_without_closing_a_connection(
+        self, own_server: PostgresServer, functions: Functions, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        url = own_server.url("postgres")
+        apply_all(url, MIGRATIONS)
+        database = Database(url)
+        make_partitions(database, days=1)
+        target = str(ping_id(database, a_service(database)))
+        ingest = functions.module("ingest")
+        ingest.DATABASE.close()
+        monkeypatch.setattr(ingest, "DATABASE", Database(url, patience=timedelta(seconds=1)))
+        assert functions.ping(target, "POST", "before").status == 200
+        own_server.hang()
+        assert [functions.ping(target, "POST", text).status for text in ("during-1", "during-2")] == [200, 200]
+        own_server.go_on()
+        monkeypatch.setattr(functions.module("replay"), "DATABASE", database)
+        while functions.replay_spool():
+            pass
+        kept = sorted(bytes(body).decode() for (body,) in rows(database, "SELECT body FROM medic.heartbeat_events"))
+        assert kept == ["before", "during-1", "during-2"]
+        ingest.DATABASE.close()
+        database.close()
+
     def test_it_is_not_acknowledged_where_neither_database_nor_spool_has_it(
         self, functions: Functions, database: Database, monkeypatch: pytest.MonkeyPatch
     ) -> None:

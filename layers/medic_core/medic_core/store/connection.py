@@ -6,14 +6,16 @@ import select
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from datetime import datetime
-from typing import Final, TypeAlias
+from datetime import datetime, timedelta
+from typing import Final, TypeAlias, TypeVar
 
 import psycopg
+from psycopg.abc import PQGen
 from psycopg.rows import TupleRow, scalar_row
 
 from medic_core.errors import Unavailable
 
+RV = TypeVar("RV")
 #: A connection inside a transaction: nothing that waits for a network may happen while one is held.
 Transaction: TypeAlias = psycopg.Connection[TupleRow]
 
@@ -27,20 +29,35 @@ CONNECT: Final = {
     "options": "-c TimeZone=UTC -c statement_timeout=20000 -c lock_timeout=10000",
     "application_name": "medic",
 }
+#: Answers are waited for this long; where somebody waits for us in turn, less. The statement timeout is below it, so
+#: that a slow statement is ended by the server, and only a server that is hung by us.
+PATIENCE: Final = timedelta(seconds=25)
+#: How often the wait looks at the clock.
+LOOK_SECONDS: Final = 0.25
 #: A connection idle for longer (a frozen environment's) is tried before it is trusted.
 TRUSTED_SECONDS: Final = 30.0
 #: After a failed connection, nobody tries again for this long: the way around it stays fast.
-AVOIDED_SECONDS: Final = 1.0
+AVOIDED_SECONDS: Final = 2.0
 
 NOW: Final = "SELECT now()"
 ALIVE: Final = "SELECT 1"
 
 
+class BoundedConnection(psycopg.Connection[TupleRow]):
+    """A connection that gives up on a server that has stopped answering without closing it."""
+
+    patience: float = PATIENCE.total_seconds()
+
+    def wait(self, gen: PQGen[RV], interval: float = LOOK_SECONDS, timeout: float | None = None) -> RV:
+        return super().wait(gen, interval, self.patience if timeout is None else timeout)
+
+
 class Database:
     """Postgres through one lazily made connection, remade when it has broken. Not for several threads at once."""
 
-    def __init__(self, url: str) -> None:
+    def __init__(self, url: str, patience: timedelta = PATIENCE) -> None:
         self._url = url
+        self._patience = patience.total_seconds()
         self._connection: Transaction | None = None
         self._used_at = 0.0
         self._avoid_until = 0.0
@@ -89,7 +106,9 @@ class Database:
         if time.monotonic() < self._avoid_until:
             raise Unavailable
         try:
-            return psycopg.connect(self._url, autocommit=True, **CONNECT)  # type: ignore[arg-type]
+            connection = BoundedConnection.connect(self._url, autocommit=True, **CONNECT)  # type: ignore[arg-type]
+            connection.patience = self._patience
+            return connection
         except psycopg.OperationalError:
             self._avoid_until = time.monotonic() + AVOIDED_SECONDS
             raise
