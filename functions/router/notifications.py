@@ -41,6 +41,8 @@ def handler(event: dict[str, Any], context: object) -> dict[str, Any]:  # noqa: 
     told = make_deliveries(DATABASE, dict.fromkeys(delivery_ids), SENDERS, QUEUE, DEFAULTS)
     if nobody:
         LOGGER.error("a notification could be sent to nobody: configure a default channel", notifications=nobody)
+    if told.not_queued:
+        LOGGER.warning("retries are left to the monitor", because=told.not_queued)
     COUNTS.write(
         {
             Metric.DELIVERED: told.delivered,

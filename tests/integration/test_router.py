@@ -126,6 +126,19 @@ def test_retry_after_is_honoured(told: Receivers, functions: Functions, database
     assert rows(database, f"{wait} WHERE status = 'retrying'") == [(17,)]
 
 
+def test_a_queue_that_is_away_stops_no_other_delivery(
+    told: Receivers, functions: Functions, database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    told.webhook.answers = [Answer(500)]
+    falls_silent(database)
+    ((event_id,),) = rows(database, "SELECT subject_id FROM medic.outbox")
+    record = {"messageId": "m", "receiptHandle": "r", "body": f'{{"notification": {event_id}}}', "attributes": {}}
+    monkeypatch.setenv("AWS_ENDPOINT_URL", "http://127.0.0.1:1")
+    assert functions.module("notifications").handler({"Records": [record]}, None) == {"batchItemFailures": []}
+    expected = {"default:slack": "success", "default:pagerduty": "success", "default:webhook": "retrying"}
+    assert statuses(database) == expected
+
+
 @pytest.mark.parametrize("status", [400, 401, 403, 404, 410])
 def test_a_refusal_is_not_repeated(told: Receivers, functions: Functions, database: Database, status: int) -> None:
     told.pagerduty.answers = [Answer(status)]

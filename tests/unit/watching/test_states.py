@@ -15,6 +15,7 @@ from medic_core.domain.watching.states import (
     Transition,
     Trouble,
     advance,
+    is_sign_of_life,
     registered,
     still_in_trouble,
     watched_again,
@@ -22,73 +23,190 @@ from medic_core.domain.watching.states import (
 
 START = datetime(2026, 3, 1, 12, tzinfo=UTC)
 MINUTE = timedelta(minutes=1)
+#: Every 10 minutes and 2 of grace; two failures in a row are one too many; a run may take 30 minutes.
 EXPECTS = Expectations(Interval(10 * MINUTE, grace=2 * MINUTE), failure_tolerance=2, max_duration=30 * MINUTE)
-UP = State(Health.UP, (START,), START, START + 12 * MINUTE)
 NEW = registered(START, EXPECTS)
+UP = State(Health.UP, (START,), START, START + 12 * MINUTE)
+DEGRADED = replace(UP, health=Health.DEGRADED)
 DOWN = replace(UP, health=Health.DOWN, alert_after=None)
+MISSED = frozenset({Trouble.MISSED_HEARTBEAT})
+STATES = {Health.NEW: NEW, Health.UP: UP, Health.DEGRADED: DEGRADED, Health.DOWN: DOWN}
+
+#: What a signal in the 5th minute makes of each health: (health, deadline in minutes).
+TABLE: dict[SignalKind, dict[Health, tuple[str, int | None]]] = {
+    SignalKind.UP: {
+        Health.NEW: ("up", 17), Health.UP: ("up", 17), Health.DEGRADED: ("up", 17), Health.DOWN: ("up", 17),
+    },
+    SignalKind.COMPLETED: {
+        Health.NEW: ("up", 17), Health.UP: ("up", 17), Health.DEGRADED: ("up", 17), Health.DOWN: ("up", 17),
+    },
+    SignalKind.DEGRADED: {
+        Health.NEW: ("degraded", 17), Health.UP: ("degraded", 17), Health.DEGRADED: ("degraded", 17),
+        Health.DOWN: ("degraded", 17),
+    },
+    SignalKind.DOWN: {
+        Health.NEW: ("down", None), Health.UP: ("down", None), Health.DEGRADED: ("down", None),
+        Health.DOWN: ("down", None),
+    },
+    SignalKind.STARTED: {
+        Health.NEW: ("new", 35), Health.UP: ("up", 35), Health.DEGRADED: ("degraded", 35), Health.DOWN: ("down", None),
+    },
+    SignalKind.FAILED: {
+        Health.NEW: ("up", 17), Health.UP: ("up", 17), Health.DEGRADED: ("degraded", 17), Health.DOWN: ("down", None),
+    },
+    SignalKind.LOG: {
+        Health.NEW: ("new", 12), Health.UP: ("up", 12), Health.DEGRADED: ("degraded", 12), Health.DOWN: ("down", None),
+    },
+    SignalKind.IGNORED: {
+        Health.NEW: ("new", 12), Health.UP: ("up", 12), Health.DEGRADED: ("degraded", 12), Health.DOWN: ("down", None),
+    },
+}  # fmt: skip
+CELLS = [(kind, health) for kind in SignalKind for health in Health]
 
 
 def heard(
-    state: State, kind: SignalKind, minute: int, *, failures: int = 0, troubles: frozenset[Trouble] = frozenset()
+    state: State,
+    kind: SignalKind,
+    minute: int,
+    *,
+    failures: int = 0,
+    troubles: frozenset[Trouble] = frozenset(),
+    expects: Expectations = EXPECTS,
 ) -> Transition:
+    """What a signal changes that is received at its own time."""
     at = START + minute * MINUTE
-    return advance(state, Heard(kind, at, failures), at, troubles, EXPECTS)
+    return advance(state, Heard(kind, at, failures), at, troubles, expects)
+
+
+def in_trouble(trouble: Trouble) -> State:
+    """The state of a service with that alert open."""
+    return replace(NEW, alert_after=None) if trouble is Trouble.NEVER_REPORTED else DOWN
+
+
+def minute(moment: datetime | None) -> int | None:
+    return None if moment is None else int((moment - START) / MINUTE)
+
+
+@pytest.mark.parametrize(("kind", "health"), CELLS)
+def test_every_signal_makes_what_the_table_says_of_every_health(kind: SignalKind, health: Health) -> None:
+    troubles = MISSED if health is Health.DOWN else frozenset()
+    failures = 1 if kind is SignalKind.FAILED else 0
+    new = heard(STATES[health], kind, 5, failures=failures, troubles=troubles).state
+    assert (new.health, minute(new.alert_after)) == TABLE[kind][health]
+
+
+@pytest.mark.parametrize(("kind", "health"), CELLS)
+def test_only_a_sign_of_life_says_when_it_was_last_heard(kind: SignalKind, health: Health) -> None:
+    before = STATES[health]
+    new = heard(before, kind, 5).state
+    assert new.last_heartbeat_at == (START + 5 * MINUTE if is_sign_of_life(kind) else before.last_heartbeat_at)
+    assert (new.recent == before.recent) is not is_sign_of_life(kind)
+
+
+@pytest.mark.parametrize(("kind", "health"), CELLS)
+def test_only_down_and_too_many_failures_open_an_alert(kind: SignalKind, health: Health) -> None:
+    expected = {SignalKind.DOWN: Trouble.REPORTED_DOWN, SignalKind.FAILED: Trouble.JOB_FAILED}.get(kind)
+    step = heard(STATES[health], kind, 5, failures=2)
+    assert step.opens is expected
+    assert bool(step.because) is (expected is not None or is_sign_of_life(kind))
+
+
+@pytest.mark.parametrize("trouble", list(Trouble))
+@pytest.mark.parametrize("kind", list(SignalKind))
+def test_a_sign_of_life_ends_every_trouble_and_nothing_else_ends_any(kind: SignalKind, trouble: Trouble) -> None:
+    step = heard(in_trouble(trouble), kind, 30, troubles=frozenset({trouble}))
+    assert step.ends == ({trouble} if is_sign_of_life(kind) else frozenset())
+
+
+@pytest.mark.parametrize("trouble", list(Trouble))
+@pytest.mark.parametrize("kind", list(SignalKind))
+@pytest.mark.parametrize("failures", [1, 2])
+def test_no_service_is_well_or_waited_for_while_one_of_its_alerts_is_open(
+    kind: SignalKind, trouble: Trouble, failures: int
+) -> None:
+    open_before = frozenset({trouble})
+    step = heard(in_trouble(trouble), kind, 5, failures=failures, troubles=open_before)
+    still_open = (open_before - step.ends) | ({step.opens} if step.opens else set())
+    if still_open:
+        assert step.state.health in {Health.NEW, Health.DOWN}
+        assert step.state.alert_after is None
+    else:
+        assert step.state.health in {Health.UP, Health.DEGRADED}
+
+
+def test_a_sign_of_life_ends_all_troubles_at_once() -> None:
+    step = heard(DOWN, SignalKind.UP, 30, troubles=frozenset(Trouble))
+    assert (step.ends, step.state.health, step.because) == (frozenset(Trouble), Health.UP, "reported UP")
 
 
 def test_a_new_service_is_given_its_interval_and_grace() -> None:
-    assert (NEW.health, NEW.alert_after) == (Health.NEW, START + 12 * MINUTE)
+    assert (NEW.health, NEW.alert_after, NEW.last_heartbeat_at) == (Health.NEW, START + 12 * MINUTE, None)
     assert registered(START, replace(EXPECTS, alert_when_never_reported=False)).alert_after is None
+    assert registered(START, replace(EXPECTS, schedule=Interval(MINUTE, threshold=3))).recent == (START,) * 3
 
 
-@pytest.mark.parametrize(
-    ("kind", "health"),
-    [(SignalKind.UP, Health.UP), (SignalKind.COMPLETED, Health.UP), (SignalKind.DEGRADED, Health.DEGRADED)],
-)
-@pytest.mark.parametrize("state", [NEW, UP])
-def test_a_sign_of_life_moves_the_deadline(state: State, kind: SignalKind, health: Health) -> None:
-    new = heard(state, kind, 5).state
-    assert (new.health, new.last_heartbeat_at, new.alert_after) == (
-        health,
-        START + 5 * MINUTE,
-        START + 17 * MINUTE,
-    )
-
-
-@pytest.mark.parametrize("kind", [SignalKind.LOG, SignalKind.IGNORED])
-@pytest.mark.parametrize("state", [NEW, UP, DOWN])
-def test_what_is_only_kept_changes_nothing(state: State, kind: SignalKind) -> None:
-    assert heard(state, kind, 5) == Transition(state)
-
-
-def test_down_is_told_at_once_and_waits_for_nothing() -> None:
-    step = heard(UP, SignalKind.DOWN, 5)
-    assert (step.opens, step.state.health, step.state.alert_after) == (Trouble.REPORTED_DOWN, Health.DOWN, None)
+def test_a_service_that_was_not_waited_for_is_once_it_was_heard() -> None:
+    quiet = registered(START, replace(EXPECTS, alert_when_never_reported=False))
+    assert minute(heard(quiet, SignalKind.UP, 5).state.alert_after) == 17
+    assert minute(heard(quiet, SignalKind.FAILED, 5, failures=1).state.alert_after) == 17
+    assert heard(quiet, SignalKind.STARTED, 5).state.alert_after is None
 
 
 def test_failures_open_at_the_tolerance() -> None:
     first = heard(UP, SignalKind.FAILED, 5, failures=1)
-    assert (first.opens, first.state.health, first.state.alert_after) == (None, Health.UP, START + 17 * MINUTE)
+    assert (first.opens, first.state.health, first.state.failures) == (None, Health.UP, 1)
     second = heard(first.state, SignalKind.FAILED, 6, failures=2)
     assert (second.opens, second.because) == (Trouble.JOB_FAILED, "2 failed runs in a row")
+    assert (second.state.health, second.state.alert_after) == (Health.DOWN, None)
 
 
-@pytest.mark.parametrize("trouble", list(Trouble))
-def test_a_sign_of_life_ends_every_trouble(trouble: Trouble) -> None:
-    step = heard(DOWN, SignalKind.UP, 30, troubles=frozenset({trouble}))
-    assert (step.ends, step.state.health) == ({trouble}, Health.UP)
+def test_without_tolerance_the_first_failure_is_told() -> None:
+    step = heard(UP, SignalKind.FAILED, 5, failures=1, expects=replace(EXPECTS, failure_tolerance=1))
+    assert (step.opens, step.because) == (Trouble.JOB_FAILED, "the run failed")
 
 
-def test_a_start_gives_the_run_its_longest_time_and_is_no_success() -> None:
-    new = heard(UP, SignalKind.STARTED, 5).state
-    assert (new.alert_after, new.last_heartbeat_at) == (START + 35 * MINUTE, START)
-    assert heard(new, SignalKind.COMPLETED, 6).state.alert_after == START + 18 * MINUTE
-    assert heard(DOWN, SignalKind.STARTED, 5).state.alert_after is None
+def test_a_sign_of_life_begins_the_count_of_failures_anew() -> None:
+    failed = heard(UP, SignalKind.FAILED, 5, failures=1).state
+    assert heard(failed, SignalKind.UP, 6).state.failures == 0
 
 
-def test_a_late_success_does_not_end_a_newer_trouble() -> None:
+@pytest.mark.parametrize(
+    ("max_duration", "deadline"), [(None, 12), (5 * MINUTE, 12), (30 * MINUTE, 38), (180 * MINUTE, 188)]
+)
+def test_a_start_gives_the_run_its_longest_time_and_never_takes_any_away(
+    max_duration: timedelta | None, deadline: int
+) -> None:
+    new = heard(UP, SignalKind.STARTED, 8, expects=replace(EXPECTS, max_duration=max_duration)).state
+    assert (minute(new.alert_after), new.last_heartbeat_at) == (max(deadline, 12), START)
+
+
+def test_a_start_without_a_longest_time_adds_the_grace() -> None:
+    new = heard(UP, SignalKind.STARTED, 11, expects=replace(EXPECTS, max_duration=None)).state
+    assert minute(new.alert_after) == 13
+
+
+def test_the_end_of_a_run_takes_its_time_away_again() -> None:
+    running = heard(UP, SignalKind.STARTED, 5).state
+    assert minute(heard(running, SignalKind.COMPLETED, 6).state.alert_after) == 18
+
+
+def test_two_runs_at_once_have_the_time_of_the_longer() -> None:
+    first = heard(UP, SignalKind.STARTED, 5).state
+    assert minute(heard(first, SignalKind.STARTED, 9).state.alert_after) == 39
+
+
+def test_a_late_success_does_not_end_a_newer_report_of_being_down() -> None:
     down = heard(UP, SignalKind.DOWN, 9).state
     step = heard(down, SignalKind.UP, 5, troubles=frozenset({Trouble.REPORTED_DOWN}))
-    assert (step.ends, step.state.health, step.state.last_heartbeat_at) == (set(), Health.DOWN, START + 5 * MINUTE)
+    assert (step.ends, step.state.health, step.state.alert_after) == (set(), Health.DOWN, None)
+    assert step.state.last_heartbeat_at == START + 5 * MINUTE
+
+
+def test_a_late_success_does_not_end_newer_failures() -> None:
+    step = heard(DOWN, SignalKind.UP, 5, failures=2, troubles=frozenset({Trouble.JOB_FAILED}))
+    assert (step.ends, step.state.health, step.state.failures) == (set(), Health.DOWN, 2)
+    enough = heard(DOWN, SignalKind.UP, 5, failures=1, troubles=frozenset({Trouble.JOB_FAILED}))
+    assert (enough.ends, enough.state.failures) == ({Trouble.JOB_FAILED}, 1)
 
 
 @pytest.mark.parametrize("kind", [SignalKind.DOWN, SignalKind.FAILED, SignalKind.STARTED])
@@ -97,18 +215,56 @@ def test_an_old_trouble_does_not_undo_a_newer_sign_of_life(kind: SignalKind) -> 
     assert heard(up, kind, 5, failures=2) == Transition(up)
 
 
-def test_a_late_success_that_is_too_old_leaves_the_silence() -> None:
+def test_what_was_last_heard_never_moves_backwards() -> None:
+    up = heard(UP, SignalKind.UP, 9).state
+    late = heard(up, SignalKind.DEGRADED, 5).state
+    assert (late.last_heartbeat_at, late.health, late.alert_after) == (up.last_heartbeat_at, Health.UP, up.alert_after)
+
+
+@pytest.mark.parametrize(("at", "over"), [(5, False), (47, False), (48, False), (49, True), (60, True)])
+def test_a_late_success_ends_a_silence_only_where_it_came_in_time(at: int, over: bool) -> None:
     now = START + 60 * MINUTE
-    missed = frozenset({Trouble.MISSED_HEARTBEAT})
-    late = advance(DOWN, Heard(SignalKind.UP, START + 5 * MINUTE), now, missed, EXPECTS)
-    assert (late.ends, late.state.health) == (set(), Health.DOWN)
-    in_time = advance(DOWN, Heard(SignalKind.UP, START + 50 * MINUTE), now, missed, EXPECTS)
-    assert (in_time.ends, in_time.state.health) == (missed, Health.UP)
+    step = advance(DOWN, Heard(SignalKind.UP, START + at * MINUTE), now, MISSED, EXPECTS)
+    assert (step.ends == MISSED, step.state.health is Health.UP) == (over, over)
 
 
-def test_a_changed_schedule_counts_from_now_but_not_for_what_is_in_trouble() -> None:
+def test_one_heartbeat_is_too_few_where_more_are_wanted() -> None:
+    hourly = replace(EXPECTS, schedule=Interval(60 * MINUTE, threshold=2))
+    silent = replace(DOWN, recent=(START, START))
+    first = heard(silent, SignalKind.UP, 300, troubles=MISSED, expects=hourly)
+    assert (first.ends, first.state.health) == (set(), Health.DOWN)
+    second = heard(first.state, SignalKind.UP, 301, troubles=MISSED, expects=hourly)
+    assert (second.ends, minute(second.state.alert_after)) == (MISSED, 360)
+
+
+def test_a_service_heard_for_the_first_time_begins_its_window_then() -> None:
+    hourly = replace(EXPECTS, schedule=Interval(60 * MINUTE, threshold=3))
+    silent = replace(registered(START, hourly), alert_after=None)
+    step = heard(silent, SignalKind.UP, 300, troubles=frozenset({Trouble.NEVER_REPORTED}), expects=hourly)
+    assert (step.ends, minute(step.state.alert_after)) == ({Trouble.NEVER_REPORTED}, 360)
+
+
+def test_a_changed_schedule_counts_from_now() -> None:
     slower = replace(EXPECTS, schedule=Interval(60 * MINUTE, threshold=3))
     again = watched_again(UP, START + MINUTE, slower)
-    assert (len(again.recent), again.alert_after) == (3, START + 61 * MINUTE)
-    waiting = still_in_trouble(DOWN, slower)
-    assert (waiting.recent, waiting.alert_after) == ((START,) * 3, None)
+    assert (again.health, len(again.recent), minute(again.alert_after)) == (Health.UP, 3, 61)
+    assert again.last_heartbeat_at == START
+
+
+def test_a_service_that_was_never_heard_is_new_again() -> None:
+    assert watched_again(NEW, START + MINUTE, EXPECTS) == registered(START + MINUTE, EXPECTS)
+
+
+def test_a_changed_schedule_leaves_a_run_that_is_under_way_its_time() -> None:
+    running = heard(UP, SignalKind.STARTED, 5).state
+    assert minute(running.alert_after) == 35
+    again = watched_again(running, START + 6 * MINUTE, EXPECTS)
+    assert minute(again.alert_after) == 35
+
+
+@pytest.mark.parametrize("threshold", [1, 2, 5])
+def test_what_is_in_trouble_waits_to_be_heard_whatever_its_schedule(threshold: int) -> None:
+    changed = replace(EXPECTS, schedule=Interval(60 * MINUTE, threshold))
+    waiting = still_in_trouble(replace(DOWN, recent=(START + MINUTE, START)), changed)
+    assert (len(waiting.recent), waiting.recent[0], waiting.alert_after) == (threshold, START + MINUTE, None)
+    assert waiting.health is Health.DOWN

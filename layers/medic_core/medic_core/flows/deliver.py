@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import timedelta
 
 from medic_core import ports
@@ -32,7 +32,8 @@ class Told:
     delivered: int = 0
     postponed: int = 0
     failed: int = 0
-    nobody: int = 0
+    #: Why retries could not be queued; they start a little later.
+    not_queued: list[str] = field(default_factory=list)
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,8 +126,9 @@ def _settle(database: Database, queue: ports.Queue, work: Work, answer: Answer, 
     """Write what came of a delivery; returns the one that waited for it, if any."""
     claimed = work.claimed
     body = answer.body.replace("\0", "").encode()[:KEPT_OF_ANSWER].decode(errors="ignore")
+    decided = outcome(answer, claimed.attempts)
     with database.transaction() as tx:
-        match outcome(answer, claimed.attempts):
+        match decided:
             case Delivered():
                 deliveries.succeed(tx, claimed.delivery_id, answer.status, body, answer.receipt)
                 told.delivered += 1
@@ -137,8 +139,15 @@ def _settle(database: Database, queue: ports.Queue, work: Work, answer: Answer, 
                 deliveries.fail(tx, claimed.delivery_id, answer.status, body, because)
                 told.failed += 1
         following = deliveries.next_waiting(tx, claimed.alert_id, claimed.target_key)
-    decided = outcome(answer, claimed.attempts)
     if isinstance(decided, TryAgain):
-        queue.send([queue_messages.delivery(claimed.delivery_id)], delay=decided.wait)
+        _queue_again(queue, claimed.delivery_id, decided.wait, told)
         return None
     return following
+
+
+def _queue_again(queue: ports.Queue, delivery_id: int, delay: timedelta, told: Told) -> None:
+    """A queue that does not take it must not stop the others from being settled: the monitor finds what is due."""
+    try:
+        queue.send([queue_messages.delivery(delivery_id)], delay=delay)
+    except Exception as error:  # noqa: BLE001
+        told.not_queued.append(f"{type(error).__name__}: {error}")
