@@ -57,8 +57,8 @@ CREATE TABLE medic.service_state (
     silence_allowed      interval NOT NULL,
     alert_after          timestamptz,
     down_at              timestamptz,
-    extended_since       timestamptz,
-    extended_until       timestamptz,
+    degraded             boolean NOT NULL DEFAULT false,
+    extensions           timestamptz[] NOT NULL DEFAULT '{}',
     consecutive_failures integer NOT NULL DEFAULT 0,
     troubles             text[] NOT NULL DEFAULT '{}',
     unnamed_run          text,
@@ -69,8 +69,8 @@ CREATE TABLE medic.service_state (
 CREATE INDEX service_state_due_idx ON medic.service_state (alert_after) WHERE alert_after IS NOT NULL;
 COMMENT ON COLUMN medic.service_state.recent_heartbeats IS 'The last `threshold` signs of life, newest first';
 COMMENT ON COLUMN medic.service_state.silence_allowed IS 'Interval + grace, written by domain.watching.schedules';
-COMMENT ON COLUMN medic.service_state.extended_since IS
-    'When a run was heard to start or to fail: the deadline is not before extended_until unless a sign of life is newer';
+COMMENT ON COLUMN medic.service_state.extensions IS
+    'Pairs (since, until): a run was heard to start or to fail; the deadline is not before, unless a sign of life is newer';
 COMMENT ON COLUMN medic.service_state.troubles IS
     'The kinds of its open alerts, repeated here because the row lock makes them sure: changed only with them';
 COMMENT ON COLUMN medic.service_state.unnamed_run IS 'The run under way that was started without an id';

@@ -38,7 +38,7 @@ def a_signal(name: str = "nightly-backup", kind: SignalKind = SignalKind.UP, **m
 
 #: Every moment that the rules look at; moving them all back is how time passes in a test.
 MOMENTS = {
-    "service_state": ("last_heartbeat_at", "alert_after", "down_at", "extended_since", "extended_until"),
+    "service_state": ("last_heartbeat_at", "alert_after", "down_at"),
     "services": ("created_at", "muted_at", "muted_until"),
     "alerts": ("overdue_since", "opened_at", "told_at", "remind_at", "next_look_at"),
     "alert_events": ("at",),
@@ -56,11 +56,9 @@ def time_passes(database: Database, by: timedelta, *, swept: bool = True) -> Non
         for table, columns in MOMENTS.items():
             changes = ", ".join(f"{column} = {column} - %(by)s" for column in columns)
             tx.execute(f"UPDATE medic.{table} SET {changes}", {"by": by})
-        tx.execute(
-            "UPDATE medic.service_state SET recent_heartbeats ="
-            " ARRAY(SELECT moment - %(by)s FROM unnest(recent_heartbeats) WITH ORDINALITY AS r (moment, n) ORDER BY n)",
-            {"by": by},
-        )
+        for column in ("recent_heartbeats", "extensions"):
+            moved = f"SELECT moment - %(by)s FROM unnest({column}) WITH ORDINALITY AS m (moment, n) ORDER BY n"
+            tx.execute(f"UPDATE medic.service_state SET {column} = ARRAY({moved})", {"by": by})
         if swept:
             tx.execute("UPDATE medic.monitor_state SET last_sweep_at = now()")
 

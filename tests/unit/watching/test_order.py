@@ -151,10 +151,6 @@ TWICE = replace(HOURLY, schedule=replace(HOURLY.schedule, threshold=2))
             one_that_fell_silent, TWICE, (UP, 20), [(DEGRADED, 32)],
             id="a late success that ends a silence does not hide that the newest report was degraded",
         ),
-        pytest.param(
-            one_that_never_reported, TWICE, (UP, 20), [(UP, 40)],
-            id="the first report of all begins the window, whichever arrives first",
-        ),
     ],
 )  # fmt: skip
 def test_what_comes_late_leaves_what_it_would_have_left_in_time(

@@ -117,7 +117,7 @@ SAVE: Final = """
 UPDATE medic.service_state
    SET health = %(health)s, last_heartbeat_at = %(last_heartbeat_at)s, recent_heartbeats = %(recent)s,
        silence_allowed = %(silence_allowed)s, alert_after = %(alert_after)s, down_at = %(down_at)s,
-       extended_since = %(extended_since)s, extended_until = %(extended_until)s, consecutive_failures = %(failures)s
+       degraded = %(degraded)s, extensions = %(extensions)s, consecutive_failures = %(failures)s
  WHERE service_id = %(service_id)s
 """
 
@@ -136,8 +136,8 @@ def columns(state: State) -> dict[str, Any]:
         "alert_after": state.alert_after,
         "down_at": state.down_at,
         "failures": state.failures,
-        "extended_since": state.extended.since if state.extended else None,
-        "extended_until": state.extended.until if state.extended else None,
+        "degraded": state.degraded,
+        "extensions": [moment for one in state.extensions for moment in (one.since, one.until)],
     }
 
 

@@ -19,7 +19,7 @@ from medic_core.store.connection import Transaction
 #: The row lock makes what it returns the newest truth; facts of other tables are repeated in the row for that reason.
 LOCK: Final = """
 SELECT now() AS now, st.service_id, st.health, st.last_heartbeat_at, st.recent_heartbeats, st.alert_after, st.down_at,
-       st.extended_since, st.extended_until, st.consecutive_failures, st.troubles, st.unnamed_run,
+       st.degraded, st.extensions, st.consecutive_failures, st.troubles, st.unnamed_run,
        s.heartbeat_name, s.priority, s.active, s.muted_until, s.threshold, s.failure_tolerance,
        s.alert_when_never_reported, s.every_seconds * interval '1 second' AS every,
        s.grace_period_seconds * interval '1 second' AS grace,
@@ -71,7 +71,8 @@ def _locked(row: dict[str, Any]) -> Locked:
             alert_after=row["alert_after"],
             down_at=row["down_at"],
             failures=row["consecutive_failures"],
-            extended=Extension(row["extended_since"], row["extended_until"]) if row["extended_since"] else None,
+            degraded=row["degraded"],
+            extensions=tuple(map(Extension, row["extensions"][::2], row["extensions"][1::2])),
         ),
         troubles=frozenset(Trouble(kind) for kind in row["troubles"]),
         unnamed_run=row["unnamed_run"],
@@ -103,8 +104,8 @@ WITH event AS (
 ), state AS (
     UPDATE medic.service_state st
        SET health = %(health)s, last_heartbeat_at = %(last_heartbeat_at)s, recent_heartbeats = %(recent)s,
-           alert_after = %(alert_after)s, down_at = %(down_at)s, extended_since = %(extended_since)s,
-           extended_until = %(extended_until)s, consecutive_failures = %(failures)s,
+           alert_after = %(alert_after)s, down_at = %(down_at)s, degraded = %(degraded)s,
+           extensions = %(extensions)s, consecutive_failures = %(failures)s,
            troubles = %(troubles)s, unnamed_run = %(unnamed_run)s
       FROM event WHERE st.service_id = event.service_id
 ), resolved AS (

@@ -108,7 +108,7 @@ def _spool(situation: Situation) -> Verdict | None:
 
 def _sweep_gap(situation: Situation) -> Verdict | None:
     gap = situation.gap
-    if gap is None or (gap.usual > 0 and gap.heartbeats >= USUAL_SHARE * gap.usual):
+    if gap is None or (gap.heartbeats > 0 and gap.heartbeats >= USUAL_SHARE * gap.usual):
         return None
     seconds = round(gap.length.total_seconds())
     because = f"no sweep for {seconds} s, in which {gap.heartbeats} heartbeats came where {gap.usual:.0f} are usual"

@@ -46,7 +46,8 @@ class State:
 
     `recent` are the last `threshold` signs of life, newest first. `alert_after` is the deadline, None while
     there is nothing to wait for: the trouble has been found already. `down_at` and `failures` are what was
-    heard against it since. `extended` is what a run that started or failed adds to the deadline.
+    heard against it since. `degraded` is what its newest sign of life said, `extensions` what runs that started
+    or failed since have added to the deadline.
     """
 
     health: Health
@@ -55,7 +56,8 @@ class State:
     alert_after: datetime | None = None
     down_at: datetime | None = None
     failures: int = 0
-    extended: Extension | None = None
+    degraded: bool = False
+    extensions: tuple[Extension, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,8 +101,14 @@ def watched_again(state: State, at: datetime, expects: Expectations) -> State:
     if state.last_heartbeat_at is None:
         return registered(at, expects)
     recent = deadlines.window_from(at, expects.schedule)
-    health = Health.UP if state.health is Health.DOWN else state.health
-    return State(health, recent, state.last_heartbeat_at, deadlines.deadline(recent, expects.schedule))
+    return State(
+        health=Health.DEGRADED if state.degraded else Health.UP,
+        recent=recent,
+        last_heartbeat_at=state.last_heartbeat_at,
+        alert_after=_not_before(deadlines.deadline(recent, expects.schedule), state.extensions),
+        degraded=state.degraded,
+        extensions=state.extensions,
+    )
 
 
 def still_in_trouble(state: State, expects: Expectations) -> State:
@@ -123,7 +131,7 @@ def advance(
         case SignalKind.DOWN:
             return _down(state, heard)
         case SignalKind.FAILED:
-            return _failed(state, heard, expects)
+            return _failed(state, heard, troubles, expects)
         case SignalKind.STARTED:
             return _started(state, heard, expects)
         case SignalKind.LOG | SignalKind.IGNORED:
@@ -134,31 +142,28 @@ def _alive(
     state: State, heard: Heard, now: datetime, troubles: frozenset[Trouble], expects: Expectations
 ) -> Transition:
     recent = _recent_with(state, heard.at, troubles, expects)
+    deadline = deadlines.deadline(recent, expects.schedule)
     last = max(heard.at, state.last_heartbeat_at or heard.at)
-    extended = state.extended if state.extended is not None and state.extended.since > last else None
-    alert_after = _not_before(deadlines.deadline(recent, expects.schedule), extended)
-    in_time = alert_after > now
     still_down = state.down_at is not None and state.down_at > heard.at
-    still_failing = heard.failures >= expects.failure_tolerance
     kept = {
-        Trouble.MISSED_HEARTBEAT: not in_time,
+        Trouble.MISSED_HEARTBEAT: deadline <= now,
         Trouble.NEVER_REPORTED: False,
         Trouble.REPORTED_DOWN: still_down,
-        Trouble.JOB_FAILED: still_failing,
+        Trouble.JOB_FAILED: heard.failures >= expects.failure_tolerance,
     }
     ends = frozenset(trouble for trouble in troubles if not kept[trouble])
     remaining = troubles - ends
-    healthy = Health.DEGRADED if heard.kind is SignalKind.DEGRADED else Health.UP
-    if heard.at < last and state.health is not Health.DOWN:
-        healthy = state.health
+    degraded = heard.kind is SignalKind.DEGRADED if heard.at == last else state.degraded
+    extensions = tuple(one for one in state.extensions if one.since > last)
     new = State(
-        Health.DOWN if remaining else healthy,
-        recent,
+        health=Health.DOWN if remaining else Health.DEGRADED if degraded else Health.UP,
+        recent=recent,
         last_heartbeat_at=last,
-        alert_after=None if remaining else alert_after,
+        alert_after=None if remaining else _not_before(deadline, extensions),
         down_at=state.down_at if still_down else None,
         failures=heard.failures,
-        extended=extended,
+        degraded=degraded,
+        extensions=extensions,
     )
     return Transition(new, ends=ends, because=f"reported {heard.kind}")
 
@@ -180,19 +185,19 @@ def _down(state: State, heard: Heard) -> Transition:
     return Transition(new, opens=Trouble.REPORTED_DOWN, because="reported DOWN itself")
 
 
-def _failed(state: State, heard: Heard, expects: Expectations) -> Transition:
+def _failed(state: State, heard: Heard, troubles: frozenset[Trouble], expects: Expectations) -> Transition:
     if state.last_heartbeat_at is not None and heard.at < state.last_heartbeat_at:
         return Transition(state)
     extended = _extended(state, heard.at, heard.at + expects.schedule.silence_allowed)
-    new = replace(state, failures=heard.failures, extended=extended)
+    new = replace(state, failures=heard.failures, extensions=extended)
     if heard.failures >= expects.failure_tolerance:
         because = f"{heard.failures} failed runs in a row" if heard.failures > 1 else "the run failed"
         return Transition(replace(new, health=Health.DOWN, alert_after=None), opens=Trouble.JOB_FAILED, because=because)
-    if state.health is Health.DOWN:
+    if troubles:
         return Transition(new)
     health = Health.UP if state.health is Health.NEW else state.health
-    alert_after = _not_before(state.alert_after or extended.until, extended)
-    return Transition(replace(new, health=health, alert_after=alert_after))
+    deadline = state.alert_after or deadlines.deadline(state.recent, expects.schedule)
+    return Transition(replace(new, health=health, alert_after=_not_before(deadline, extended)))
 
 
 def _started(state: State, heard: Heard, expects: Expectations) -> Transition:
@@ -201,18 +206,20 @@ def _started(state: State, heard: Heard, expects: Expectations) -> Transition:
     allowed = expects.max_duration if expects.max_duration is not None else expects.schedule.grace
     extended = _extended(state, heard.at, heard.at + allowed)
     alert_after = None if state.alert_after is None else _not_before(state.alert_after, extended)
-    return Transition(replace(state, alert_after=alert_after, extended=extended))
+    return Transition(replace(state, alert_after=alert_after, extensions=extended))
 
 
-def _extended(state: State, since: datetime, until: datetime) -> Extension:
-    before, last = state.extended, state.last_heartbeat_at
-    if before is None or (last is not None and before.since <= last):
-        return Extension(since, until)
-    return Extension(max(before.since, since), max(before.until, until))
+def _extended(state: State, since: datetime, until: datetime) -> tuple[Extension, ...]:
+    """The extensions with one more; what a newer one outlasts is forgotten, so that few remain."""
+    new = Extension(since, until)
+    known = [one for one in state.extensions if one.since > since or one.until > until]
+    if any(one.since >= since and one.until >= until for one in known):
+        return tuple(known)
+    return tuple(sorted((*known, new), key=lambda one: one.since))
 
 
-def _not_before(deadline: datetime, extended: Extension | None) -> datetime:
-    return deadline if extended is None else max(deadline, extended.until)
+def _not_before(deadline: datetime, extensions: tuple[Extension, ...]) -> datetime:
+    return max([deadline, *(one.until for one in extensions)])
 
 
 def is_sign_of_life(kind: SignalKind) -> bool:
