@@ -4,21 +4,19 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any
 
 import boto3
 from botocore.config import Config
-from botocore.exceptions import WaiterError
+from botocore.exceptions import BotoCoreError, ClientError, WaiterError
 
 from local.console import Refused
 from local.template import Artifact, Template
 
 STACK, BUCKET = "medic", "medic-artifacts"
 REGION = "us-east-1"
-#: The emulator asks for credentials and checks none; a user's real ones are never used.
-CREDENTIALS = {"aws_access_key_id": "test", "aws_secret_access_key": "test"}
-BATCH = 10
+#: What a call can fail with.
+EmulatorError = (BotoCoreError, ClientError)
 
 
 class Deployment:
@@ -30,19 +28,22 @@ class Deployment:
         self._names: dict[str, str] = {}
 
     def client(self, service: str) -> Any:
-        """A client of the emulator."""
-        config = Config(retries={"total_max_attempts": 2}, read_timeout=300)
-        return boto3.client(service, endpoint_url=self._endpoint, region_name=REGION, config=config, **CREDENTIALS)
+        """A client of the emulator, past any proxy."""
+        config = Config(retries={"total_max_attempts": 2}, read_timeout=300, proxies={})
+        return boto3.client(service, endpoint_url=self._endpoint, region_name=REGION, config=config)
 
     def deploy(self, parameters: Mapping[str, str]) -> None:
         """Deploy the template as `sam deploy` would. Raises Refused with CloudFormation's reason."""
         cloudformation = self.client("cloudformation")
-        cloudformation.create_stack(
-            StackName=STACK,
-            TemplateBody=json.dumps(self._template.packaged(self._upload())),
-            Parameters=[{"ParameterKey": name, "ParameterValue": value} for name, value in parameters.items()],
-            Capabilities=["CAPABILITY_IAM", "CAPABILITY_AUTO_EXPAND"],
-        )
+        try:
+            cloudformation.create_stack(
+                StackName=STACK,
+                TemplateBody=json.dumps(self._template.packaged(self._upload())),
+                Parameters=[{"ParameterKey": name, "ParameterValue": value} for name, value in parameters.items()],
+                Capabilities=["CAPABILITY_IAM", "CAPABILITY_AUTO_EXPAND"],
+            )
+        except ClientError as error:
+            raise Refused(f"The template could not be deployed: {error.response['Error']['Message']}") from error
         self._wait_for(cloudformation)
         resources = cloudformation.describe_stack_resources(StackName=STACK)["StackResources"]
         self._names = {resource["LogicalResourceId"]: resource["PhysicalResourceId"] for resource in resources}
@@ -82,20 +83,6 @@ class Deployment:
                 integrations[logical_id] = made["IntegrationId"]
             target = f"integrations/{integrations[logical_id]}"
             gateway.create_route(ApiId=api, RouteKey=route_key, Target=target)
-
-    def restore_messages(self, file: Path) -> int:
-        """Put back what waited in the queues when the last run ended; returns how many."""
-        if not file.exists():
-            return 0
-        queues, restored = self.client("sqs"), 0
-        for name, bodies in json.loads(file.read_text()).items():
-            url = queues.get_queue_url(QueueName=name)["QueueUrl"]
-            for start in range(0, len(bodies), BATCH):
-                some = enumerate(bodies[start : start + BATCH])
-                entries = [{"Id": str(number), "MessageBody": body} for number, body in some]
-                queues.send_message_batch(QueueUrl=url, Entries=entries)
-            restored += len(bodies)
-        return restored
 
     def invoke_short_schedules(self) -> None:
         """Give functions on a one-minute schedule their first turn now."""

@@ -1,12 +1,14 @@
 """The emulator's process: AWS on one port, the HTTP API on the other.
 
-Started by `local.stage` as `python -m local.emulator AWS_PORT HTTP_PORT QUEUES_FILE`, with an environment of its own.
+Started by `local.stage` as `python -m local.emulator AWS_PORT HTTP_PORT MESSAGES_FILE`, with an environment of its own.
+It ends with the stage, however that ends. What the functions write is its standard output, what the emulator has to
+say its standard error.
 """
 
 from __future__ import annotations
 
 import asyncio
-import json
+import os
 import signal
 import sys
 import threading
@@ -17,11 +19,15 @@ from typing import Any
 from hypercorn.asyncio import serve
 from hypercorn.config import Config
 from ministack.app import app
-from ministack.services import apigateway, sqs
+from ministack.core import lambda_runtime
+from ministack.services import apigateway
+
+from local import gaps
+from local.queues import QueueMemory
 
 Scope = MutableMapping[str, Any]
+LOOK_EVERY_SECONDS = 0.1
 Application = Callable[[Scope, Callable[..., Awaitable[Any]], Callable[..., Awaitable[Any]]], Awaitable[None]]
-SAVED_EVERY_SECONDS = 1.0
 
 
 def facing(application: Application, http_port: int) -> Application:
@@ -34,7 +40,8 @@ def facing(application: Application, http_port: int) -> Application:
         if scope["type"] == "http" and scope["server"][1] == http_port:
             prefix = f"/_aws/execute-api/{_the_api()}/$default"
             raw_path = prefix.encode() + (scope.get("raw_path") or scope["path"].encode())
-            scope = {**scope, "path": prefix + scope["path"], "raw_path": raw_path}
+            method = gaps.without_preflight(scope["method"])
+            scope = {**scope, "method": method, "path": prefix + scope["path"], "raw_path": raw_path}
         await application(scope, receive, send)
 
     return handle
@@ -45,50 +52,35 @@ def _the_api() -> str:
     return next((str(key[-1]) for key in apigateway._apis._data), "00000000")  # noqa: SLF001
 
 
-def waiting_messages() -> dict[str, list[str]]:
-    """All messages in all queues, visible or not: queue name → bodies."""
-    queues = sqs.get_state()["queues"]._data.values()  # noqa: SLF001
-    return {queue["name"]: [message["body"] for message in queue["messages"]] for queue in queues}
-
-
-def keep_messages(file: Path, stopping: threading.Event) -> None:
-    """Write what waits in the queues to a file, each second in which it changed: the emulator itself forgets."""
-    before: dict[str, list[str]] = {}
-    while True:
-        is_last = stopping.wait(SAVED_EVERY_SECONDS)
-        now = waiting_messages()
-        if now and now != before:
-            partial = file.with_suffix(".new")
-            partial.write_text(json.dumps(now))
-            partial.replace(file)
-            before = now
-        if is_last:
-            return
-
-
-async def run(aws_port: int, http_port: int) -> None:
-    """Serve until told to stop."""
+async def serve_until_stopped(aws_port: int, http_port: int) -> None:
+    """Returns when a signal asks for it, or when the stage is gone. Raises OSError where a port is taken."""
     config = Config()
     config.bind = [f"127.0.0.1:{aws_port}", f"127.0.0.1:{http_port}"]
     config.loglevel = "WARNING"
-    config.graceful_timeout = 2
-    stopped = asyncio.Event()
+    stopped, never, stage = asyncio.Event(), asyncio.Event(), os.getppid()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stopped.set)
-    await serve(facing(app, http_port), config, shutdown_trigger=stopped.wait)  # type: ignore[arg-type]
+    serving = loop.create_task(serve(facing(app, http_port), config, shutdown_trigger=never.wait))  # type: ignore[arg-type]
+    while not (stopped.is_set() or serving.done()) and os.getppid() == stage:
+        await asyncio.sleep(LOOK_EVERY_SECONDS)
+    if serving.done():
+        serving.result()
 
 
 def main() -> None:
     aws_port, http_port, file = int(sys.argv[1]), int(sys.argv[2]), Path(sys.argv[3])
+    gaps.fill()
     stopping = threading.Event()
-    keeper = threading.Thread(target=keep_messages, args=(file, stopping))
+    keeper = threading.Thread(target=QueueMemory(file).keep, args=(stopping,), daemon=True)
     keeper.start()
-    try:
-        asyncio.run(run(aws_port, http_port))
-    finally:
-        stopping.set()
-        keeper.join()
+    asyncio.new_event_loop().run_until_complete(serve_until_stopped(aws_port, http_port))
+    # Functions first: what they send until then is still written down.
+    lambda_runtime.reset()
+    stopping.set()
+    keeper.join()
+    # Not by the loop's own end: that waits for invocations that are under way, up to their timeouts.
+    os._exit(0)
 
 
 if __name__ == "__main__":

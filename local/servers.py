@@ -24,6 +24,8 @@ PATIENCE_SECONDS = 60.0
 #: Postgres refuses to run as root; then it runs as the first of these that exists.
 UNPRIVILEGED = ("postgres", "nobody")
 POSTGRES_MAJOR = "pginstall18"
+#: In `postmaster.pid`, from 0.
+LINE_OF_PORT = 3
 
 
 def free_port() -> int:
@@ -62,12 +64,13 @@ class Server:
         port: int,
         log: Path,
         *,
-        user: str | None = None,
         environment: Mapping[str, str] = BARE,
         folder: Path = Path("/"),
+        is_heard: bool = False,
     ) -> None:
+        """What it writes goes to its log; what one that `is_heard` writes to its standard output, to ours."""
         self.name, self.port = name, port
-        self._command, self._log, self._user = command, log, user
+        self._command, self._log, self._is_heard = command, log, is_heard
         self._environment, self._folder = environment, folder
         self._process: subprocess.Popen[bytes] | None = None
 
@@ -77,7 +80,7 @@ class Server:
         until = time.monotonic() + PATIENCE_SECONDS
         while not answers(self.port):
             if not self.is_running or time.monotonic() > until:
-                raise Refused(f"{self.name} did not start: {_last_line(self._log)}")
+                raise Refused(f"{self.name} did not start: {_last_line(self._log)} (more in {self._log})")
             time.sleep(0.05)
 
     def _spawn(self) -> subprocess.Popen[bytes]:
@@ -85,11 +88,10 @@ class Server:
             return subprocess.Popen(
                 self._command,
                 stdin=subprocess.DEVNULL,
-                stdout=output,
+                stdout=None if self._is_heard else output,
                 stderr=output,
                 cwd=self._folder,
                 start_new_session=True,
-                user=self._user,
                 env=self._environment,
                 preexec_fn=_end_with_parent,  # noqa: PLW1509  (nothing of ours holds a lock while servers start)
             )
@@ -121,20 +123,15 @@ class Server:
 
 def postgres(data: Path) -> tuple[Server, str]:
     """The embedded Postgres on a cluster in `data`, made where there is none: (the server, its URL)."""
-    programs, user = _postgres_programs(), _unprivileged_user()
-    _check_access(programs / "postgres", user)
-    cluster, log = data / "postgres", data / "postgres.log"
-    if not (cluster / "PG_VERSION").exists():
-        _make_cluster(programs, cluster, user)
-    if (cluster / "postmaster.pid").exists():
-        # A run that was killed leaves its Postgres behind; two on one cluster must never be.
-        command = [str(programs / "pg_ctl"), "stop", "-D", str(cluster), "-m", "fast", "-w"]
-        subprocess.run(command, user=user, cwd="/", capture_output=True, check=False)
+    programs, cluster = _postgres_programs(), data / "postgres"
+    if not cluster.exists():
+        _make_cluster(programs, cluster)
+    _stop_left_over(programs, cluster)
     port = free_port()
     settings = {"listen_addresses": "127.0.0.1", "port": port, "unix_socket_directories": "", "max_connections": 300}
     options = [part for name, value in settings.items() for part in ("-c", f"{name}={value}")]
-    command = [str(programs / "postgres"), "-D", str(cluster), *options]
-    return Server("Postgres", command, port, log, user=user), f"postgresql://medic@127.0.0.1:{port}/medic"
+    command = [*_not_as_root(), str(programs / "postgres"), "-D", str(cluster), *options]
+    return Server("Postgres", command, port, data / "postgres.log"), f"postgresql://medic@127.0.0.1:{port}/medic"
 
 
 def make_database(url: str) -> None:
@@ -162,31 +159,59 @@ def _postgres_programs() -> Path:
     return Path(spec.origin).parent / POSTGRES_MAJOR / "bin"
 
 
-def _unprivileged_user() -> str | None:
-    if os.geteuid() != 0:
-        return None
-    known = {entry.pw_name for entry in pwd.getpwall()}
-    return next((name for name in UNPRIVILEGED if name in known), None)
-
-
-def _check_access(program: Path, user: str | None) -> None:
-    try:
-        subprocess.run([program, "--version"], user=user, cwd="/", check=True, stdout=subprocess.DEVNULL)
-    except PermissionError as error:
-        raise Refused(
-            f"Postgres does not run as root, and the user {user} cannot reach {program}: "
-            "run as another user, or from a folder that everyone can enter."
-        ) from error
-
-
-def _make_cluster(programs: Path, cluster: Path, user: str | None) -> None:
-    cluster.mkdir(mode=0o700, exist_ok=True)
-    if user is not None:
-        shutil.chown(cluster, user)
-    command = [str(programs / "initdb"), "-D", str(cluster), "-U", "medic", "-A", "trust", "-E", "UTF8", "--locale=C"]
-    made = subprocess.run(command, capture_output=True, text=True, cwd="/", user=user, check=False)
+def _make_cluster(programs: Path, cluster: Path) -> None:
+    """Under another name until it is whole: an interrupted start must leave no half of one."""
+    partial = cluster.with_suffix(".new")
+    shutil.rmtree(partial, ignore_errors=True)
+    partial.mkdir(mode=0o700)
+    if user := _unprivileged():
+        os.chown(partial, user.pw_uid, user.pw_gid)
+    options = ["-U", "medic", "-A", "trust", "-E", "UTF8", "--locale=C"]
+    command = [*_not_as_root(), str(programs / "initdb"), "-D", str(partial), *options]
+    made = subprocess.run(command, capture_output=True, text=True, cwd="/", start_new_session=True, check=False)
     if made.returncode != 0:
         raise Refused(f"Postgres cannot make its data directory {cluster}: {made.stderr.strip().splitlines()[-1:]}")
+    partial.rename(cluster)
+
+
+def _stop_left_over(programs: Path, cluster: Path) -> None:
+    """A run that was killed can leave its server behind, and two on one cluster would ruin it."""
+    if _is_running_on(cluster):
+        say("stopping the Postgres that a killed run left behind")
+        command = [*_not_as_root(), str(programs / "pg_ctl"), "-D", str(cluster), "stop", "-m", "fast", "-w"]
+        subprocess.run(command, stdout=subprocess.DEVNULL, cwd="/", check=False)
+
+
+def _is_running_on(cluster: Path) -> bool:
+    """Whether a server says so itself: the process id in the file may be somebody else's by now."""
+    try:
+        port = (cluster / "postmaster.pid").read_text().splitlines()[LINE_OF_PORT]
+        with psycopg.connect(f"postgresql://medic@127.0.0.1:{port}/postgres", connect_timeout=2) as connection:
+            return connection.execute("SHOW data_directory").fetchone() == (str(cluster),)
+    except (OSError, IndexError, psycopg.Error):
+        return False
+
+
+def _not_as_root() -> list[str]:
+    """Put before a command, it runs as somebody who is not root but still passes through root's folders.
+
+    Without the securebit, access(2) would forget the capability, and Postgres's programs look for each other by it.
+    """
+    user = _unprivileged()
+    if user is None:
+        return []
+    if shutil.which("setpriv") is None:
+        raise Refused("Postgres does not run as root, and setpriv is missing: be another user, or set DATABASE_URL.")
+    who = [f"--reuid={user.pw_uid}", f"--regid={user.pw_gid}", "--clear-groups", "--pdeathsig=INT"]
+    what = ["--inh-caps=+dac_override", "--ambient-caps=+dac_override", "--securebits=+no_setuid_fixup"]
+    return ["setpriv", *who, *what]
+
+
+def _unprivileged() -> pwd.struct_passwd | None:
+    if os.geteuid() != 0:
+        return None
+    known = {entry.pw_name: entry for entry in pwd.getpwall()}
+    return next((known[name] for name in UNPRIVILEGED if name in known), None)
 
 
 def redis(data: Path) -> tuple[Server, str] | None:

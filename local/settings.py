@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import os
 import secrets
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -30,6 +31,14 @@ PARAMETERS = {
     "MEDIC_WEBHOOK_URL": "WebhookUrl",
 }
 DEFAULT_SWEEP_SECONDS = "15"
+#: The emulator asks for credentials and checks none. A person's real ones, profiles and endpoints are never looked at.
+DUMMY_AWS = {
+    "AWS_ACCESS_KEY_ID": "test",
+    "AWS_SECRET_ACCESS_KEY": "test",
+    "AWS_CONFIG_FILE": os.devnull,
+    "AWS_SHARED_CREDENTIALS_FILE": os.devnull,
+    "AWS_EC2_METADATA_DISABLED": "true",
+}
 
 
 @dataclass(frozen=True)
@@ -67,7 +76,7 @@ def new_admin_key() -> str:
 
 def kept_secret(file: Path) -> str:
     """A random secret that this data directory keeps, readable by its owner alone."""
-    if not file.exists():
+    if not file.exists() or not file.read_text():
         file.touch(mode=0o600)
         file.write_text(secrets.token_urlsafe(32))
     return file.read_text()

@@ -4,24 +4,23 @@ from __future__ import annotations
 
 import fcntl
 import os
+import shutil
 import sys
 import time
 from contextlib import ExitStack
 from pathlib import Path
 
-from local import servers
+from local import endings, servers
 from local.console import Refused, elapsed, say, step, tell
-from local.deployment import Deployment
-from local.logs import LogTail
+from local.deployment import Deployment, EmulatorError
 from local.servers import Server
-from local.settings import PARAMETERS, ROOT, Settings, kept_secret, new_admin_key
+from local.settings import DUMMY_AWS, PARAMETERS, ROOT, Settings, kept_secret, new_admin_key
 from local.template import Artifact, Template
 
 TEMPLATE = ROOT / "infra" / "template.yaml"
 LOOK_EVERY_SECONDS = 0.5
-PATIENCE_SECONDS = 60.0
 #: What a function may see of the environment that the stage was started in.
-PASSED_ON = ("PATH", "HOME", "LANG", "TZ", "TMPDIR", "SSL_CERT_FILE", "LD_LIBRARY_PATH")
+PASSED_ON = ("PATH", "HOME", "LANG", "TZ", "SSL_CERT_FILE", "LD_LIBRARY_PATH")
 
 
 class Stage:
@@ -38,14 +37,18 @@ class Stage:
         try:
             self._start()
         except BaseException:
-            self._started.close()
+            self._stop()
             raise
         return self
 
     def __exit__(self, *_: object) -> None:
         say("stopping …")
+        self._stop()
+        say(f"stopped; everything is kept in {self._settings.data}")
+
+    def _stop(self) -> None:
+        endings.ignore()
         self._started.close()
-        say("stopped; everything is kept in " + str(self._settings.data))
 
     def _start(self) -> None:
         data = self._claim_data()
@@ -61,10 +64,6 @@ class Stage:
         with step("deploying infra/template.yaml (functions, queues, schedules, schema)"):
             self.deployment = Deployment(endpoint, self._template)
             self.deployment.deploy(self._parameters())
-        restored = self.deployment.restore_messages(data / "queues.json.before")
-        if restored:
-            say(f"put {restored} messages back that waited in the queues")
-        self._follow_logs()
         self.deployment.invoke_short_schedules()
         (data / "started").touch()
         self._greet(key)
@@ -72,9 +71,8 @@ class Stage:
     def _claim_data(self) -> Path:
         data = self._settings.data
         try:
-            data.mkdir(parents=True, exist_ok=True)
-            # Postgres runs as another user where we are root, and must be able to pass through.
-            data.chmod(0o711)
+            # Not private as a whole: where we are root, Postgres runs as another user.
+            data.mkdir(mode=0o711, parents=True, exist_ok=True)
             lock = self._started.enter_context((data / "lock").open("w"))
         except OSError as error:
             raise Refused(f"The data directory {data} cannot be used: {error.strerror}.") from error
@@ -115,27 +113,28 @@ class Stage:
         self._given["REDIS_URL"] = found[1]
 
     def _start_emulator(self, data: Path) -> str:
-        file = data / "queues.json"
-        if file.exists():
-            file.replace(data / "queues.json.before")
-        else:
-            (data / "queues.json.before").unlink(missing_ok=True)
         port = servers.free_port()
-        command = [sys.executable, "-m", "local.emulator", str(port), str(self._settings.port), str(file)]
-        environment = {name: os.environ[name] for name in PASSED_ON if name in os.environ}
-        environment |= {
-            "PYTHONPATH": str(ROOT),
-            "PYTHONDONTWRITEBYTECODE": "1",
-            "GATEWAY_PORT": str(port),
-            "LOG_LEVEL": "WARNING",
-            "AWS_ACCESS_KEY_ID": "test",
-            "AWS_SECRET_ACCESS_KEY": "test",
-            "AWS_EC2_METADATA_DISABLED": "true",
-        }
+        ports, messages = (str(port), str(self._settings.port)), str(data / "messages.json")
+        command = [sys.executable, "-m", "local.emulator", *ports, messages]
+        environment = self._environment_of_functions() | {"GATEWAY_PORT": str(port), "TMPDIR": _emptied(data / "tmp")}
         with step("starting the AWS emulator"):
-            log = data / "emulator.log"
-            self._run(Emulator("The AWS emulator", command, port, log, environment=environment, folder=ROOT))
+            log, name = data / "emulator.log", "The AWS emulator"
+            self._run(Emulator(name, command, port, log, environment=environment, folder=ROOT, is_heard=True))
         return f"http://127.0.0.1:{port}"
+
+    def _environment_of_functions(self) -> dict[str, str]:
+        """The emulator hands its own to them: nothing of the person's shell but what any program needs."""
+        environment = {name: os.environ[name] for name in PASSED_ON if name in os.environ}
+        return {
+            **environment,
+            **DUMMY_AWS,
+            "PYTHONDONTWRITEBYTECODE": "1",
+            "PYTHONUNBUFFERED": "1",
+            "LOG_LEVEL": "WARNING",
+            "IOT_MTLS_ENABLED": "0",
+            "SFTP_ENABLED": "0",
+            "DOCKER_HOST": "unix:///nowhere",
+        }
 
     def _run(self, server: Server) -> None:
         self._started.callback(server.stop)
@@ -147,11 +146,6 @@ class Stage:
         migrations = next(one for one in self._template.artifacts() if one.logical_id == "MigrationsLayer")
         return {**parameters, "MigrationsVersion": migrations.digest()}
 
-    def _follow_logs(self) -> None:
-        tail = LogTail(self.deployment.client("logs"), self.deployment.functions())
-        tail.start()
-        self._started.callback(tail.stop)
-
     def _greet(self, key: str | None) -> None:
         tell()
         if key is not None:
@@ -161,17 +155,24 @@ class Stage:
 
     def keep_running(self) -> None:
         """Bring edits to what runs and ended servers back, until interrupted. Raises Refused if the emulator ends."""
-        watched = {artifact.logical_id: (artifact, _newest(artifact)) for artifact in self._template.artifacts()}
+        watched = {artifact: _newest(artifact) for artifact in self._template.artifacts()}
         while True:
             time.sleep(LOOK_EVERY_SECONDS)
             for server in self._servers:
                 server.keep_running()
-            for logical_id, (artifact, before) in watched.items():
+            for artifact, before in watched.items():
                 newest = _newest(artifact)
                 if newest != before:
-                    watched[logical_id] = (artifact, newest)
-                    self.deployment.replace(artifact)
-                    say(f"reloaded {logical_id} ({newest[1]} changed)")
+                    watched[artifact] = newest
+                    self._reload(artifact, newest[1])
+
+    def _reload(self, artifact: Artifact, file: str) -> None:
+        try:
+            self.deployment.replace(artifact)
+        except (OSError, *EmulatorError) as error:
+            say(f"{artifact.logical_id} could not be reloaded ({file} changed): {error}")
+        else:
+            say(f"reloaded {artifact.logical_id} ({file} changed)")
 
 
 class Emulator(Server):
@@ -184,9 +185,24 @@ class Emulator(Server):
             )
 
 
+def _emptied(folder: Path) -> str:
+    """What functions left there when the last run was killed is of no use to this one."""
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir()
+    return str(folder)
+
+
 def _newest(artifact: Artifact) -> tuple[float, str]:
     """When its youngest file changed, and which; the number of files makes a deletion show."""
     files = artifact.files()
-    times = [(path.stat().st_mtime, path.name) for path in files]
+    times = [(_changed_at(path), path.name) for path in files]
     newest = max(times, default=(0.0, ""))
     return (newest[0] + len(files) / 1_000_000, newest[1])
+
+
+def _changed_at(path: Path) -> float:
+    try:
+        return path.stat().st_mtime
+    except FileNotFoundError:
+        # Editors replace files.
+        return 0.0

@@ -1,0 +1,103 @@
+# ruff: noqa: SLF001  (the emulator offers no other way in)
+"""Where the emulator is not as AWS is, and what is done about it.
+
+Written for the one version that requirements/run.in names: MiniStack is reached into by the names it has there.
+How each gap was found, and its figures: docs/adr/0001.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ministack.core import lambda_runtime
+from ministack.core.responses import get_request_client_ip
+from ministack.services import lambda_svc, scheduler
+
+#: Metrics are for machines.
+FOR_MACHINES = '{"_aws":'
+FAILED = {"statusCode": 500, "body": '{"message":"Internal Server Error"}'}
+
+
+def fill() -> None:
+    """Fill them all, before the emulator serves."""
+    _let_functions_be_heard()
+    _tell_who_called()
+    _fail_without_a_word()
+    _look_at_the_clock_each_second()
+
+
+def without_preflight(method: str) -> str:
+    """An OPTIONS request, spelled so that the emulator passes it on.
+
+    It would answer 403 itself; AWS leaves these requests to the API's routes, unless the API is configured for CORS.
+    """
+    return "options" if method == "OPTIONS" else method
+
+
+class HeardWorker(lambda_runtime.Worker):  # type: ignore[misc]
+    """A function's process whose lines are shown as it writes them, and with them why it failed.
+
+    The emulator would hand them to a log when the invocation is over, and hold the answer back for 50 ms while there
+    might be some.
+    """
+
+    def _read_stderr(self) -> None:
+        for line in self._proc.stderr:
+            self._show(line)
+
+    def _drain_stderr_bounded(self, **_: float) -> str:
+        return ""
+
+    def _spawn(self) -> None:
+        try:
+            super()._spawn()
+        except RuntimeError as error:
+            self._show(f"it cannot start: {error}")
+            raise
+
+    def invoke(self, *given: Any, **named: Any) -> dict[str, Any]:
+        answer: dict[str, Any] = super().invoke(*given, **named)
+        # Where the stage itself stops, the end of a function is no news.
+        if answer["status"] == "error" and lambda_runtime._workers:
+            self._show(answer.get("trace") or answer["error"])
+        return answer
+
+    def _show(self, text: str) -> None:
+        # The stack's name, the function's name in the template, a suffix.
+        function = self.func_name.split("-")[1].removesuffix("Function")
+        for line in text.splitlines():
+            if line.strip() and not line.startswith(FOR_MACHINES):
+                print(f"  {function} | {line}", flush=True)
+
+
+def _let_functions_be_heard() -> None:
+    lambda_runtime.Worker = HeardWorker
+    # Nobody reads the emulator's own copy, which would grow with every invocation.
+    lambda_svc._emit_lambda_logs = lambda *_, **__: None
+
+
+def _tell_who_called() -> None:
+    """The event says whose address a request came from; the emulator would say 127.0.0.1."""
+    execute = lambda_svc._execute_function_with_config_scope
+
+    def execute_for_caller(function: dict[str, Any], event: Any) -> Any:
+        if isinstance(event, dict) and (http := event.get("requestContext", {}).get("http")):
+            http.update(sourceIp=get_request_client_ip(), method=http["method"].upper())
+        return execute(function, event)
+
+    lambda_svc._execute_function_with_config_scope = execute_for_caller
+
+
+def _fail_without_a_word() -> None:
+    """A function that fails is a 500 that says no more; the emulator would answer 502 with the exception's text."""
+    answer = lambda_svc.lambda_execute_result_to_api_proxy_response
+
+    def answer_or_500(result: dict[str, Any]) -> Any:
+        return (dict(FAILED), None) if result.get("error") else answer(result)
+
+    lambda_svc.lambda_execute_result_to_api_proxy_response = answer_or_500
+
+
+def _look_at_the_clock_each_second() -> None:
+    """The emulator would look every ten: a schedule of one minute would fire after 60 to 70 s."""
+    scheduler._SCHEDULE_TICK_INTERVAL = 1
