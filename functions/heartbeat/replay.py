@@ -57,15 +57,23 @@ def _read(records: list[dict[str, Any]]) -> tuple[list[tuple[dict[str, Any], Sig
 
 
 def _replay(readable: list[tuple[dict[str, Any], Signal]]) -> tuple[int, list[dict[str, Any]]]:
-    """Replay in the order of receipt; once the database is away, the rest is not tried."""
-    readable = sorted(readable, key=lambda pair: str(pair[1].received_at))
-    for number, (_, signal) in enumerate(readable):
+    """Replay in the order of receipt: (how many came in, what comes back). A database that is away ends it."""
+    waiting: list[dict[str, Any]] = []
+    is_away = False
+    for record, signal in sorted(readable, key=lambda pair: str(pair[1].received_at)):
         try:
-            if replay_signal(DATABASE, signal) is None:
+            if not is_away and replay_signal(DATABASE, signal) is None:
                 LOGGER.warning("nobody is meant by a spooled signal (any more)", signal_id=str(signal.signal_id))
         except Unavailable:
-            return number, [record for record, _ in readable[number:]]
-    return len(readable), []
+            is_away = True
+        except Exception:
+            # One that cannot be taken must not hold back the others; after its tries it is in the dead letters.
+            LOGGER.exception("a spooled signal was not taken", signal_id=str(signal.signal_id))
+            waiting.append(record)
+            continue
+        if is_away:
+            waiting.append(record)
+    return len(readable) - len(waiting), waiting
 
 
 def _come_back_later(record: dict[str, Any]) -> None:

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import importlib
+import pkgutil
 import re
+from collections.abc import Iterator
 from enum import StrEnum
 
 import pytest
 
+from medic_core import domain, store
 from medic_core.domain.access.api_keys import Scope
 from medic_core.domain.alerting.alerts import INGEST_SILENT, AlertEvent, AlertStatus, Priority
 from medic_core.domain.routing.targets import Channel
@@ -29,28 +33,43 @@ SETS: dict[tuple[str, str], set[str]] = {
     ("alert_events", "event"): set(AlertEvent),
     ("outbox", "topic"): set(Topic),
     ("notification_deliveries", "channel"): set(Channel),
+    ("notification_deliveries", "status"): {"pending", "retrying", "success", "failed"},
     ("api_keys", "scopes"): set(Scope),
 }
+#: The CHECKs that compare a column with a word or a list of them.
+CHECKS = r"""
+    SELECT t.relname, a.attname, pg_get_constraintdef(c.oid)
+      FROM pg_constraint c
+      JOIN pg_class t ON t.oid = c.conrelid
+      JOIN pg_attribute a ON a.attrelid = c.conrelid AND a.attnum = c.conkey[1]
+     WHERE t.relnamespace = 'medic'::regnamespace AND NOT t.relispartition AND c.contype = 'c'
+       AND array_length(c.conkey, 1) = 1 AND pg_get_constraintdef(c.oid) ~ '= ''|ARRAY\['
+"""
 
 
-def checked(database: Database, table: str, column: str) -> set[str]:
-    """The values that a column's CHECK allows."""
-    query = """
-        SELECT pg_get_constraintdef(c.oid) FROM pg_constraint c
-          JOIN pg_attribute a ON a.attrelid = c.conrelid AND a.attnum = ANY(c.conkey)
-         WHERE c.conrelid = %(table)s::regclass AND a.attname = %(column)s AND c.contype = 'c'
-           AND array_length(c.conkey, 1) = 1
-    """
-    definitions = [text for (text,) in rows(database, query, table=f"medic.{table}", column=column)]
-    return {value for text in definitions for value in re.findall(r"'([^']+)'::text", text)}
+def spelled(database: Database) -> dict[tuple[str, str], set[str]]:
+    """What each column may hold, as the database has it."""
+    return {(table, column): set(re.findall(r"'([^']*)'", check)) for table, column, check in rows(database, CHECKS)}
+
+
+def enums() -> Iterator[type[StrEnum]]:
+    """The closed sets of the domain and the store."""
+    for package in (domain, store):
+        for module in pkgutil.walk_packages(package.__path__, f"{package.__name__}."):
+            for value in vars(importlib.import_module(module.name)).values():
+                if isinstance(value, type) and issubclass(value, StrEnum) and value is not StrEnum:
+                    yield value
+
+
+def test_every_list_of_words_in_the_schema_is_looked_at(database: Database) -> None:
+    assert set(spelled(database)) == set(SETS)
 
 
 @pytest.mark.parametrize(("table", "column"), list(SETS))
 def test_the_database_allows_what_the_domain_knows(database: Database, table: str, column: str) -> None:
-    assert checked(database, table, column) == SETS[table, column]
+    assert spelled(database)[table, column] == SETS[table, column]
 
 
-def test_every_enum_is_looked_at() -> None:
-    looked_at = {kind for values in SETS.values() for value in values for kind in [type(value)] if kind is not str}
-    assert all(issubclass(kind, StrEnum) for kind in looked_at)
-    assert len(looked_at) == 11
+def test_every_closed_set_is_looked_at() -> None:
+    looked_at = {type(value) for values in SETS.values() for value in values} - {str}
+    assert looked_at == set(enums())

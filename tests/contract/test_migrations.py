@@ -27,6 +27,7 @@ from tests.fixtures.functions import ADMIN_KEY
 from tests.fixtures.postgres import MIGRATIONS, PostgresServer
 
 FORWARD = sorted(path.name for path in MIGRATIONS.glob("*.sql") if ".rollback." not in path.name)
+ROLLBACKS = sorted(path.name for path in MIGRATIONS.glob("*.rollback.sql"))
 TABLES = "SELECT relname FROM pg_class WHERE relnamespace = 'medic'::regnamespace AND relkind IN ('r', 'p')"
 
 
@@ -58,9 +59,53 @@ def lived_in(url: str) -> None:
     assert empty == []
 
 
+#: All that a migration can make: columns, constraints, indexes, relations with their storage, comments.
+SCHEMA = """
+    SELECT 'column', table_name::text, column_name::text, concat_ws(' ', data_type, is_nullable, column_default,
+           is_identity, generation_expression) FROM information_schema.columns WHERE table_schema = 'medic'
+    UNION ALL SELECT 'constraint', conrelid::regclass::text, conname::text, pg_get_constraintdef(c.oid)
+      FROM pg_constraint c JOIN pg_namespace n ON n.oid = connamespace WHERE nspname = 'medic'
+    UNION ALL SELECT 'index', tablename::text, indexname::text, indexdef FROM pg_indexes WHERE schemaname = 'medic'
+    UNION ALL SELECT 'relation', relname::text, relkind::text, reloptions::text
+      FROM pg_class c JOIN pg_namespace n ON n.oid = relnamespace WHERE nspname = 'medic'
+    UNION ALL SELECT 'comment', objoid::regclass::text, objsubid::text, description
+      FROM pg_description JOIN pg_class c ON c.oid = objoid JOIN pg_namespace n ON n.oid = relnamespace
+     WHERE nspname = 'medic'
+    UNION ALL SELECT 'schema', nspname::text, '', '' FROM pg_namespace WHERE nspname = 'medic'
+"""
+
+
+def schema(url: str) -> set[tuple[str, ...]]:
+    """What there is of Medic in a database."""
+    with psycopg.connect(url) as connection:
+        return set(connection.execute(SCHEMA).fetchall())
+
+
 def test_names_are_numbered_without_gaps_and_each_can_be_rolled_back() -> None:
     assert [name[:4] for name in FORWARD] == [f"{number:04}" for number in range(1, len(FORWARD) + 1)]
-    assert all((MIGRATIONS / name.replace(".sql", ".rollback.sql")).exists() for name in FORWARD)
+    assert [name.replace(".sql", ".rollback.sql") for name in FORWARD] == ROLLBACKS
+
+
+@pytest.mark.parametrize(("name", "before"), list(zip(FORWARD[1:], FORWARD, strict=False)))
+def test_each_stands_on_the_one_before_it(name: str, before: str) -> None:
+    assert (MIGRATIONS / name).read_text().startswith(f"-- depends: {before.removesuffix('.sql')}\n")
+
+
+def test_what_goes_down_leaves_nothing_and_comes_up_the_same(empty_url: str) -> None:
+    apply_all(empty_url, MIGRATIONS)
+    first = schema(empty_url)
+    assert len(first) > 100
+    roll_back(empty_url, MIGRATIONS)
+    assert schema(empty_url) == set()
+    apply_all(empty_url, MIGRATIONS)
+    assert schema(empty_url) == first
+
+
+def test_applying_again_changes_nothing(empty_url: str) -> None:
+    apply_all(empty_url, MIGRATIONS)
+    first = schema(empty_url)
+    assert apply_all(empty_url, MIGRATIONS) == []
+    assert schema(empty_url) == first
 
 
 @pytest.mark.parametrize("count", range(1, len(FORWARD) + 1))

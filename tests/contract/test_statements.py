@@ -14,42 +14,44 @@ from medic_core import store
 from medic_core.store.connection import Database
 
 PLACEHOLDER = re.compile(r"%\((\w+)\)s")
-SQL = re.compile(r"\s*(--.*\n|\s)*(SELECT|INSERT|UPDATE|DELETE|WITH)\b")
+STATEMENT = re.compile(r"\s*(SELECT|INSERT|UPDATE|DELETE|WITH)\b")
+#: Upper-case text that is no statement by itself.
+NO_STATEMENTS = {"heartbeat_events.PREFIX", "deliveries.NOBODY"}
 
 
-def statements() -> Iterator[tuple[str, str]]:
+def constants() -> Iterator[tuple[str, str]]:
+    """The store's upper-case texts; those with {} take names of tables and are put together when they are sent."""
     for module in pkgutil.iter_modules(store.__path__):
         for name, value in vars(importlib.import_module(f"medic_core.store.{module.name}")).items():
-            if name.isupper() and isinstance(value, str) and SQL.match(value) and "{" not in value:
+            if name.isupper() and isinstance(value, str) and "{" not in value:
                 yield f"{module.name}.{name}", value
 
 
-FOUND = dict(statements())
+FOUND = {name: value for name, value in constants() if name not in NO_STATEMENTS}
 
 
-def prepared(statement: str) -> str:
+def numbered(statement: str) -> str:
     """psycopg's placeholders as Postgres numbers them."""
-    names: list[str] = []
-
-    def number(match: re.Match[str]) -> str:
-        if match[1] not in names:
-            names.append(match[1])
-        return f"${names.index(match[1]) + 1}"
-
-    return PLACEHOLDER.sub(number, statement)
+    names = list(dict.fromkeys(PLACEHOLDER.findall(statement)))
+    return PLACEHOLDER.sub(lambda match: f"${names.index(match[1]) + 1}", statement)
 
 
-def test_there_are_statements_to_look_at() -> None:
+def test_placeholders_are_numbered_by_name() -> None:
+    assert numbered("SELECT %(b)s, %(a)s, %(b)s::text") == "SELECT $1, $2, $1::text"
+
+
+def test_every_text_of_the_store_is_looked_at() -> None:
     assert len(FOUND) > 40
+    assert [name for name, value in FOUND.items() if not STATEMENT.match(value)] == []
 
 
 @pytest.mark.parametrize("name", sorted(FOUND))
-def test_the_schema_takes_it(database: Database, name: str) -> None:
+def test_the_schema_takes_it_and_can_tell_the_type_of_each_parameter(database: Database, name: str) -> None:
+    parameters = set(PLACEHOLDER.findall(FOUND[name]))
     with database.autocommit() as connection:
         try:
-            connection.execute(f"PREPARE checked AS {prepared(FOUND[name])}")
-        except psycopg.errors.IndeterminateDatatype:
-            pytest.fail("a parameter's type cannot be told: cast it")
-        assert connection.execute("SELECT count(*) FROM pg_prepared_statements WHERE name = 'checked'").fetchone() == (
-            1,
-        )
+            connection.execute(f"PREPARE checked AS {numbered(FOUND[name])}")
+        except psycopg.errors.IndeterminateDatatype as error:
+            pytest.fail(f"a parameter's type cannot be told, cast it: {error}")
+        row = connection.execute("SELECT cardinality(parameter_types) FROM pg_prepared_statements").fetchone()
+    assert row == (len(parameters),)

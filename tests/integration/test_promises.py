@@ -15,6 +15,7 @@ from typing import Any
 import pytest
 
 from medic_core.adapters.migrations import apply_all
+from medic_core.domain.watching.signals import SignalKind
 from medic_core.flows.housekeep import make_partitions
 from medic_core.store.connection import Database
 from tests.builders import a_service, a_signal, hears, ping_id, rows, time_passes
@@ -212,6 +213,21 @@ class TestPoisonEndsInTheDeadLetters:
             pass
         assert len(functions.dead_letters.drain()) == len(poison)
         assert rows(database, "SELECT count(*) FROM medic.heartbeat_events") == [(1,)]
+
+    def test_one_that_cannot_be_taken_does_not_hold_back_the_others(
+        self, functions: Functions, database: Database
+    ) -> None:
+        a_service(database)
+        ((now,),) = rows(database, "SELECT now()")
+        spool = functions.module("ingest").SPOOL
+        spool.keep(a_signal(received_at=now))
+        spool.keep(a_signal(received_at=now, run_id="x" * 300, kind=SignalKind.FAILED))
+        spool.keep(a_signal(received_at=now))
+        messages = functions.spool.receive()
+        answer = functions.module("replay").handler({"Records": [as_record(message) for message in messages]}, None)
+        (failed,) = answer["batchItemFailures"]
+        assert failed["itemIdentifier"] == messages[1]["MessageId"]
+        assert rows(database, "SELECT count(*) FROM medic.heartbeat_events") == [(2,)]
 
     def test_of_the_router_after_bounded_tries(self, functions: Functions, a_queue: Any) -> None:
         dead = a_queue("dead")

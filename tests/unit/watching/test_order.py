@@ -102,30 +102,34 @@ def after(service: Service, history: History) -> dict[str, Any]:
 histories = st.dictionaries(st.integers(1, 59), st.sampled_from(SignalKind), min_size=1, max_size=8).map(
     lambda found: [(kind, minute) for minute, kind in sorted(found.items())]
 )
+longest_runs = st.sampled_from([None, 30 * MINUTE, 300 * MINUTE])
 
 
 @pytest.mark.parametrize("tolerance", [1, 2, 3])
-@pytest.mark.parametrize("kind_of_service", [a_new_one, one_that_is_up])
-@settings(max_examples=300)
-@given(history=histories, order=st.randoms(use_true_random=False))
+@pytest.mark.parametrize("kind_of_service", [a_new_one, one_that_is_up, one_that_fell_silent, one_that_never_reported])
+@settings(max_examples=200)
+@given(history=histories, order=st.randoms(use_true_random=False), longest_run=longest_runs)
 def test_any_order_with_repetitions_of_success_ends_as_the_ordered_one(
-    kind_of_service: Any, tolerance: int, history: History, order: Random
+    kind_of_service: Any, tolerance: int, history: History, order: Random, longest_run: timedelta | None
 ) -> None:
-    expects = replace(HOURLY, failure_tolerance=tolerance)
+    expects = replace(HOURLY, failure_tolerance=tolerance, max_duration=longest_run)
     shuffled = history + [signal for signal in history if signal[0] is UP]
     order.shuffle(shuffled)
     assert after(kind_of_service(expects), shuffled) == after(kind_of_service(expects), history), shuffled
 
 
-@settings(max_examples=300)
-@given(history=histories, order=st.randoms(use_true_random=False), threshold=st.integers(2, 4))
-@example([(UP, 3), (DEGRADED, 9), (UP, 27)], Random(1), 2)
-def test_any_order_of_reports_fills_the_same_window(history: History, order: Random, threshold: int) -> None:
-    expects = replace(HOURLY, schedule=replace(HOURLY.schedule, threshold=threshold))
-    reports = [signal for signal in history if signal[0] not in {STARTED, FAILED}]
-    shuffled = list(reports)
+@pytest.mark.parametrize("threshold", [2, 3])
+@pytest.mark.parametrize("kind_of_service", [a_new_one, one_that_is_up, one_that_fell_silent])
+@settings(max_examples=200)
+@given(history=histories, order=st.randoms(use_true_random=False), longest_run=longest_runs)
+@example([(UP, 3), (DEGRADED, 9), (UP, 27)], Random(1), None)
+def test_any_order_fills_the_same_window(
+    kind_of_service: Any, threshold: int, history: History, order: Random, longest_run: timedelta | None
+) -> None:
+    expects = replace(HOURLY, schedule=replace(HOURLY.schedule, threshold=threshold), max_duration=longest_run)
+    shuffled = list(history)
     order.shuffle(shuffled)
-    assert after(one_that_is_up(expects), shuffled) == after(one_that_is_up(expects), reports), shuffled
+    assert after(kind_of_service(expects), shuffled) == after(kind_of_service(expects), history), shuffled
 
 
 SLOW = replace(HOURLY, max_duration=300 * MINUTE)

@@ -198,15 +198,15 @@ def test_two_runs_at_once_have_the_time_of_the_longer() -> None:
 def test_a_late_success_does_not_end_a_newer_report_of_being_down() -> None:
     down = heard(UP, SignalKind.DOWN, 9).state
     step = heard(down, SignalKind.UP, 5, troubles=frozenset({Trouble.REPORTED_DOWN}))
-    assert (step.ends, step.state.health, step.state.alert_after) == (set(), Health.DOWN, None)
+    assert (step.ends, step.state.health, step.state.alert_after) == (frozenset(), Health.DOWN, None)
     assert step.state.last_heartbeat_at == START + 5 * MINUTE
 
 
 def test_a_late_success_does_not_end_newer_failures() -> None:
     step = heard(DOWN, SignalKind.UP, 5, failures=2, troubles=frozenset({Trouble.JOB_FAILED}))
-    assert (step.ends, step.state.health, step.state.failures) == (set(), Health.DOWN, 2)
+    assert (step.ends, step.state.health, step.state.failures) == (frozenset(), Health.DOWN, 2)
     enough = heard(DOWN, SignalKind.UP, 5, failures=1, troubles=frozenset({Trouble.JOB_FAILED}))
-    assert (enough.ends, enough.state.failures) == ({Trouble.JOB_FAILED}, 1)
+    assert (enough.ends, enough.state.failures) == (frozenset({Trouble.JOB_FAILED}), 1)
 
 
 @pytest.mark.parametrize("kind", [SignalKind.DOWN, SignalKind.FAILED, SignalKind.STARTED])
@@ -232,7 +232,7 @@ def test_one_heartbeat_is_too_few_where_more_are_wanted() -> None:
     hourly = replace(EXPECTS, schedule=Interval(60 * MINUTE, threshold=2))
     silent = replace(DOWN, recent=(START, START))
     first = heard(silent, SignalKind.UP, 300, troubles=MISSED, expects=hourly)
-    assert (first.ends, first.state.health) == (set(), Health.DOWN)
+    assert (first.ends, first.state.health) == (frozenset(), Health.DOWN)
     second = heard(first.state, SignalKind.UP, 301, troubles=MISSED, expects=hourly)
     assert (second.ends, minute(second.state.alert_after)) == (MISSED, 360)
 
@@ -241,7 +241,7 @@ def test_a_service_heard_for_the_first_time_begins_its_window_then() -> None:
     hourly = replace(EXPECTS, schedule=Interval(60 * MINUTE, threshold=3))
     silent = replace(registered(START, hourly), alert_after=None)
     step = heard(silent, SignalKind.UP, 300, troubles=frozenset({Trouble.NEVER_REPORTED}), expects=hourly)
-    assert (step.ends, minute(step.state.alert_after)) == ({Trouble.NEVER_REPORTED}, 360)
+    assert (step.ends, minute(step.state.alert_after)) == (frozenset({Trouble.NEVER_REPORTED}), 360)
 
 
 def test_a_changed_schedule_counts_from_now() -> None:

@@ -30,7 +30,8 @@ def post_json(
     try:
         where = addresses.destination(url, allowed_hosts)
         address = _checked_address(where, allowed_hosts)
-    except InvalidUrl:
+    except (InvalidUrl, UnicodeError):
+        # Python's resolver says UnicodeError of a host name with an empty or too long part.
         return Answer(None, error=REFUSED, permanent=True)
     except OSError as error:
         return Answer(None, error=f"the host's name cannot be resolved: {error.strerror or error}")

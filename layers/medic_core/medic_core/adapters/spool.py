@@ -9,6 +9,7 @@ from typing import Any
 from uuid import UUID
 
 from medic_core.adapters.sqs import SqsQueue
+from medic_core.domain.watching.ping_urls import MAX_EXIT_STATUS
 from medic_core.domain.watching.signals import ByName, ByPingId, BySlug, Signal, SignalKind, Whom
 from medic_core.errors import Unavailable
 
@@ -54,24 +55,43 @@ def to_text(signal: Signal) -> str:
 
 
 def from_text(text: str) -> Signal:
-    """Read a signal that waited. Raises ValueError for what is not one."""
+    """Read a signal that waited. Raises ValueError for what is not one, or holds what the database cannot keep."""
     try:
         kept = json.loads(text)
         return Signal(
             signal_id=UUID(kept["signal_id"]),
             whom=_whom_from_json(kept["whom"]),
             kind=SignalKind(kept["kind"]),
-            is_ping=bool(kept["is_ping"]),
-            run_id=kept["run_id"],
-            exit_status=kept["exit_status"],
-            method=kept["method"],
+            is_ping=_flag(kept["is_ping"]),
+            run_id=_text(kept["run_id"]) if kept["run_id"] is not None else None,
+            exit_status=_exit_status(kept["exit_status"]),
+            method=_text(kept["method"]),
             body=b64decode(kept["body"], validate=True),
-            remote_address=kept["remote_address"],
-            user_agent=kept["user_agent"],
+            remote_address=_text(kept["remote_address"]),
+            user_agent=_text(kept["user_agent"]),
             received_at=_aware(datetime.fromisoformat(kept["received_at"])),
         )
-    except (KeyError, TypeError, AttributeError) as error:
+    except (KeyError, TypeError, AttributeError, RecursionError) as error:
         raise ValueError(f"not a spooled signal: {error!r}") from error
+
+
+def _text(value: object) -> str:
+    if not isinstance(value, str) or "\0" in value:
+        raise ValueError("not a spooled signal: text is wanted, without NUL")
+    value.encode()
+    return value
+
+
+def _exit_status(value: object) -> int | None:
+    if value is not None and (type(value) is not int or not 0 <= value <= MAX_EXIT_STATUS):
+        raise ValueError("not a spooled signal: exit_status")
+    return value
+
+
+def _flag(value: object) -> bool:
+    if type(value) is not bool:
+        raise ValueError("not a spooled signal: is_ping")
+    return value
 
 
 def _aware(moment: datetime) -> datetime:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from datetime import datetime
+from datetime import UTC, datetime
 from http import HTTPStatus
 from typing import Any
 
@@ -94,4 +94,4 @@ def _plain(value: object) -> str:
 
 def rfc3339(moment: datetime) -> str:
     """A time as every answer writes it: UTC, with a Z."""
-    return moment.isoformat().replace("+00:00", "Z")
+    return moment.astimezone(UTC).isoformat().replace("+00:00", "Z")

@@ -218,10 +218,10 @@ def forget_troubles(tx: Transaction, service_id: int, kinds: Sequence[str]) -> N
 COUNT_DUE: Final = """
 WITH due AS (
     SELECT last_heartbeat_at FROM medic.service_state
-     WHERE alert_after <= %(now)s AND health <> 'new' LIMIT %(enough)s
+     WHERE alert_after <= %(now)s AND health <> 'new' ORDER BY alert_after LIMIT %(enough)s
 ), others AS (
     SELECT 1 FROM medic.service_state
-     WHERE alert_after > %(now)s AND health <> 'new' LIMIT (SELECT count(*) + 1 FROM due)
+     WHERE alert_after > %(now)s AND health <> 'new' ORDER BY alert_after LIMIT (SELECT count(*) + 1 FROM due)
 )
 SELECT (SELECT count(*) FROM due) AS due, (SELECT count(*) FROM others) AS others,
        (SELECT max(last_heartbeat_at) FROM due) AS due_heard_at

@@ -30,7 +30,11 @@ def delivery(delivery_id: int) -> str:
 
 def parse(text: str) -> PlanNotification | MakeDelivery:
     """Read a message. Raises ValueError for one that is not ours."""
-    match json.loads(text):
+    try:
+        found = json.loads(text)
+    except RecursionError as error:
+        raise ValueError("not a message for the router: nested too deeply") from error
+    match found:
         case {"notification": alert_event_id} if _is_id(alert_event_id):
             return PlanNotification(alert_event_id)
         case {"delivery": delivery_id} if _is_id(delivery_id):
