@@ -13,29 +13,17 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator
 from contextlib import suppress
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pytest
 import urllib3
 
-from tests.fixtures.functions import ADMIN_KEY
+from tests.fixtures.functions import ADMIN_KEY, Reply
 from tests.fixtures.postgres import free_port
 
 ROOT = Path(__file__).parents[2]
 READY_SECONDS = 90
-
-
-@dataclass
-class Reply:
-    status: int
-    headers: dict[str, str]
-    body: str
-
-    @property
-    def json(self) -> Any:
-        return json.loads(self.body)
 
 
 class Medic:

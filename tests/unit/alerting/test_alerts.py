@@ -38,7 +38,9 @@ def opened(kind: Trouble, service: Watched = SERVICE, late: timedelta = timedelt
 def reminded(alert: OpenAlert, service: Watched, days: int) -> list[datetime]:
     """When people are reminded, by a monitor that looks exactly when it asked to."""
     told, at = [], alert.remind_at
-    while at is not None and at <= NOW + timedelta(days=days):
+    for _ in range(1000):
+        if at is None or at > NOW + timedelta(days=days):
+            break
         looked = look(alert, at, service)
         alert = after(alert, looked)
         told += [at] if looked.event is AlertEvent.REMINDED else []
