@@ -57,6 +57,8 @@ async def serve_until_stopped(aws_port: int, http_port: int) -> None:
     config = Config()
     config.bind = [f"127.0.0.1:{aws_port}", f"127.0.0.1:{http_port}"]
     config.loglevel = "WARNING"
+    # Longer than a client that sends now and then keeps its connection: it must not be closed under its hands.
+    config.keep_alive_timeout = 75
     stopped, never, stage = asyncio.Event(), asyncio.Event(), os.getppid()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
