@@ -59,6 +59,10 @@ COMMENT ON TABLE medic.outbox IS 'Written with the change that caused it; done w
 CREATE TABLE medic.monitor_state (
     only_row            boolean PRIMARY KEY DEFAULT true CHECK (only_row),
     last_sweep_at       timestamptz,
-    spool_waiting_since timestamptz
+    spool_waiting_since timestamptz,
+    gap_start           timestamptz,
+    gap_end             timestamptz
 );
+COMMENT ON COLUMN medic.monitor_state.gap_start IS
+    'A stretch without sweeps that was not judged yet, because heartbeats of that time still waited in the spool';
 INSERT INTO medic.monitor_state DEFAULT VALUES;

@@ -44,7 +44,7 @@ MOMENTS = {
     "alert_events": ("at",),
     "heartbeat_events": ("received_at",),
     "job_runs": ("started_at", "completed_at"),
-    "monitor_state": ("last_sweep_at", "spool_waiting_since"),
+    "monitor_state": ("last_sweep_at", "spool_waiting_since", "gap_start", "gap_end"),
     "outbox": ("leave_at", "created_at"),
     "notification_deliveries": ("due_at", "queued_at", "last_attempt_at"),
 }

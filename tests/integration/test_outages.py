@@ -41,6 +41,29 @@ def test_a_spool_that_is_not_empty_holds_alerts_back_for_15_minutes_at_most(data
     assert sweep(database, 7, CADENCE).opened == 1
 
 
+def test_holding_back_is_no_gap(database: Database) -> None:
+    a_service(database, every_seconds=840)
+    hears(database)
+    sweep(database, 1, CADENCE)
+    for _ in range(90):
+        time_passes(database, 10 * SECOND, swept=False)
+        held = sweep(database, 1, CADENCE)
+        assert held.shifted == 0
+    assert held.opened == 1
+
+
+def test_a_gap_is_judged_when_the_spool_has_been_drained(database: Database) -> None:
+    names = some_services(database, 20)
+    all_heard(database, names)
+    sweep(database, 0, CADENCE)
+    time_passes(database, 10 * MINUTE, swept=False)
+    assert sweep(database, 3, CADENCE).held == "3 heartbeats wait in the spool"
+    time_passes(database, 10 * SECOND, swept=False)
+    after = sweep(database, 0, CADENCE)
+    assert (after.opened, after.shifted) == (0, 20)
+    assert rows(database, "SELECT gap_start, gap_end FROM medic.monitor_state") == [(None, None)]
+
+
 def test_a_drained_spool_lets_alerts_go_and_the_next_one_counts_anew(database: Database) -> None:
     a_service(database)
     hears(database)

@@ -40,7 +40,7 @@ def sweep(database: Database, spooled: int, cadence: timedelta, batch: int = BAT
     1. Ask whether we were away ourselves (`outages`); hold, or move deadlines, if so.
     2. Claim what is due in batches; each commits state, alerts, history and outbox together.
     3. Look at open alerts: missed periods, reminders, ends of mutes.
-    4. Note that the sweep is complete, up to the moment at which it began.
+    4. Note that we were there: a sweep that held back is no gap.
 
     `spooled` is how many heartbeats wait in the spool. Any number of sweeps may run at once.
     """
@@ -56,16 +56,19 @@ def sweep(database: Database, spooled: int, cadence: timedelta, batch: int = BAT
         if len(claimed) < batch:
             break
     looked, told = _look_at_open(database, began, batch)
-    if not held:
-        with database.transaction() as tx:
-            monitor_state.note_sweep(tx, began)
+    with database.transaction() as tx:
+        monitor_state.note_sweep(tx, began)
     return Swept(due, opened, looked, told, held, shifted)
 
 
 def _judge_ourselves(tx: Transaction, spooled: int, cadence: timedelta) -> tuple[datetime, Verdict, int]:
     known = monitor_state.lock(tx)
     monitor_state.note_spool(tx, waiting=spooled > 0)
-    verdict = outages.judge(_situation(tx, known, spooled, cadence))
+    situation = _situation(tx, known, spooled, cadence)
+    verdict = outages.judge(situation)
+    # Heartbeats of the gap may be in the spool: it is judged when they are in.
+    waits = situation.gap if isinstance(verdict, Hold) and spooled else None
+    monitor_state.note_gap(tx, waits.start if waits else None, waits.start + waits.length if waits else None)
     return known.now, verdict, _act_on(tx, verdict, known.now)
 
 
@@ -87,13 +90,15 @@ def _situation(tx: Transaction, known: MonitorState, spooled: int, cadence: time
 
 
 def _gap(tx: Transaction, known: MonitorState, cadence: timedelta) -> Gap | None:
-    start = known.last_sweep_at
-    if start is None or not outages.is_gap(start, known.now, cadence):
+    start, end = known.gap_start, known.gap_end
+    if known.last_sweep_at is not None and outages.is_gap(known.last_sweep_at, known.now, cadence):
+        start, end = start or known.last_sweep_at, known.now
+    if start is None or end is None:
         return None
-    length = known.now - start
+    length = end - start
     usual = heartbeat_events.count(tx, start - USUAL_OVER, start) * (length / USUAL_OVER)
     enough = int(usual) + 1
-    return Gap(start, length, heartbeat_events.count(tx, start, known.now, enough), usual)
+    return Gap(start, length, heartbeat_events.count(tx, start, end, enough), usual)
 
 
 def _act_on(tx: Transaction, verdict: Verdict, now: datetime) -> int:
@@ -107,7 +112,7 @@ def _act_on(tx: Transaction, verdict: Verdict, now: datetime) -> int:
             alerts.resolve(tx, None, [INGEST_SILENT], because, actor=None)
             return service_states.restart(tx, now)
         case Shift(since=since, by=by):
-            return service_states.shift(tx, since, now, by)
+            return service_states.shift(tx, since, by)
         case _:
             pass
     return 0

@@ -10,16 +10,20 @@ from psycopg.rows import class_row
 
 from medic_core.store.connection import Transaction
 
-LOCK: Final = "SELECT now() AS now, last_sweep_at, spool_waiting_since FROM medic.monitor_state FOR UPDATE"
+LOCK: Final = (
+    "SELECT now() AS now, last_sweep_at, spool_waiting_since, gap_start, gap_end FROM medic.monitor_state FOR UPDATE"
+)
 
 
 @dataclass(frozen=True, slots=True)
 class MonitorState:
-    """The database's time, the last completed sweep, and since when the spool has not been empty."""
+    """The database's time, the last sweep, since when the spool has not been empty, and a gap yet to be judged."""
 
     now: datetime
     last_sweep_at: datetime | None
     spool_waiting_since: datetime | None
+    gap_start: datetime | None
+    gap_end: datetime | None
 
 
 def lock(tx: Transaction) -> MonitorState:
@@ -42,9 +46,20 @@ def note_spool(tx: Transaction, *, waiting: bool) -> None:
     tx.execute(SPOOL, {"waiting": waiting})
 
 
+GAP: Final = """
+UPDATE medic.monitor_state SET gap_start = %(start)s, gap_end = %(end)s
+ WHERE gap_start IS DISTINCT FROM %(start)s OR gap_end IS DISTINCT FROM %(end)s
+"""
+
+
+def note_gap(tx: Transaction, start: datetime | None, end: datetime | None) -> None:
+    """Remember a gap that must still be judged, or that there is none."""
+    tx.execute(GAP, {"start": start, "end": end})
+
+
 SWEPT: Final = "UPDATE medic.monitor_state SET last_sweep_at = GREATEST(last_sweep_at, %(at)s)"
 
 
 def note_sweep(tx: Transaction, at: datetime) -> None:
-    """A sweep that looked at everything due at `at` is complete."""
+    """The monitor was there at `at`, and looked at what was due or held it back."""
     tx.execute(SWEPT, {"at": at})

@@ -247,15 +247,15 @@ def count_due(tx: Transaction, now: datetime, enough: int = 100_000) -> DueCount
 
 SHIFT: Final = """
 UPDATE medic.service_state SET alert_after = alert_after + %(by)s
- WHERE alert_after > %(since)s AND alert_after <= %(now)s
+ WHERE alert_after > %(since)s AND alert_after <= %(since)s + %(by)s::interval
 RETURNING service_id
 """
 
 
-def shift(tx: Transaction, since: datetime, now: datetime, by: timedelta) -> int:
-    """Move the deadlines between two moments ahead; returns how many."""
+def shift(tx: Transaction, since: datetime, by: timedelta) -> int:
+    """Move the deadlines within `by` after a moment ahead by as much; returns how many."""
     with tx.cursor(row_factory=scalar_row) as cursor:
-        return len(cursor.execute(SHIFT, {"since": since, "now": now, "by": by}).fetchall())
+        return len(cursor.execute(SHIFT, {"since": since, "by": by}).fetchall())
 
 
 RESTART: Final = """

@@ -22,7 +22,7 @@ SILENCE_HOLD = timedelta(minutes=5)
 
 @dataclass(frozen=True, slots=True)
 class Gap:
-    """A stretch without a completed sweep, the heartbeats recorded in it, and those usual for its length."""
+    """A stretch without a sweep, the heartbeats recorded in it, and those usual for its length."""
 
     start: datetime
     length: timedelta
@@ -66,7 +66,7 @@ class Hold:
 
 @dataclass(frozen=True, slots=True)
 class Shift:
-    """We were away, and so were the heartbeats: deadlines between `since` and now move ahead by the gap."""
+    """We were away, and so were the heartbeats: deadlines that fell within `by` after `since` move ahead by it."""
 
     since: datetime
     by: timedelta
