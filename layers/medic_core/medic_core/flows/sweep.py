@@ -68,7 +68,10 @@ def _judge_ourselves(tx: Transaction, spooled: int, cadence: timedelta) -> tuple
     verdict = outages.judge(situation)
     # Heartbeats of the gap may be in the spool: it is judged when they are in.
     waits = situation.gap if isinstance(verdict, Hold) and spooled else None
-    monitor_state.note_gap(tx, waits.start if waits else None, waits.start + waits.length if waits else None)
+    if waits is not None:
+        monitor_state.note_gap(tx, waits.start, waits.start + waits.length)
+    elif known.gap_start is not None:
+        monitor_state.note_gap(tx, None, None)
     return known.now, verdict, _act_on(tx, verdict, known.now)
 
 

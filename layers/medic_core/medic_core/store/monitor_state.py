@@ -46,10 +46,7 @@ def note_spool(tx: Transaction, *, waiting: bool) -> None:
     tx.execute(SPOOL, {"waiting": waiting})
 
 
-GAP: Final = """
-UPDATE medic.monitor_state SET gap_start = %(start)s, gap_end = %(end)s
- WHERE gap_start IS DISTINCT FROM %(start)s OR gap_end IS DISTINCT FROM %(end)s
-"""
+GAP: Final = "UPDATE medic.monitor_state SET gap_start = %(start)s, gap_end = %(end)s"
 
 
 def note_gap(tx: Transaction, start: datetime | None, end: datetime | None) -> None:
