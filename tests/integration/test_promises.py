@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import json
-import shutil
 import time
 from collections import Counter
-from collections.abc import Iterator
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
@@ -20,20 +18,11 @@ from medic_core.flows.housekeep import make_partitions
 from medic_core.store.connection import Database
 from tests.builders import a_service, a_signal, hears, ping_id, rows, time_passes
 from tests.fixtures.functions import Functions, as_record
-from tests.fixtures.postgres import MIGRATIONS, PostgresServer, a_server
+from tests.fixtures.postgres import MIGRATIONS, PostgresServer
 from tests.fixtures.processes import Processes
 from tests.fixtures.receivers import Receivers
 
 MINUTE = timedelta(minutes=1)
-
-
-@pytest.fixture
-def own_server() -> Iterator[PostgresServer]:
-    """A Postgres that this test may stop."""
-    server = a_server()
-    yield server
-    server.stop("immediate")
-    shutil.rmtree(server.data.parent)
 
 
 def many_silent(database: Database, count: int) -> None:

@@ -6,24 +6,16 @@ import os
 import shutil
 import signal
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
-from tests.fixtures.postgres import PostgresServer, a_server
+from tests.fixtures.postgres import PostgresServer
 from tests.fixtures.receivers import Receivers
 from tests.system.conftest import ROOT, Medic, is_running, until
 
 QUICK = {"heartbeat_name": "worker", "schedule": {"kind": "interval", "every_seconds": 10}}
-
-
-@pytest.fixture
-def own_server() -> Iterator[PostgresServer]:
-    server = a_server()
-    yield server
-    server.stop("immediate")
-    shutil.rmtree(server.data.parent)
 
 
 def test_heartbeats_go_on_while_postgres_is_away_and_come_in_once_it_is_back(
