@@ -51,6 +51,7 @@ class Stage:
         self._started.close()
 
     def _start(self) -> None:
+        self._check_given()
         data = self._claim_data()
         if servers.answers(self._settings.port):
             raise Refused(f"Port {self._settings.port} is in use: stop what uses it, or set MEDIC_PORT to another.")
@@ -67,6 +68,13 @@ class Stage:
         self.deployment.invoke_short_schedules()
         (data / "started").touch()
         self._greet(key)
+
+    def _check_given(self) -> None:
+        """Refuse what CloudFormation would: here it would show as functions that fail."""
+        for name, value in self._given.items():
+            refusal = self._template.refusal(PARAMETERS[name], value)
+            if refusal is not None:
+                raise Refused(f"{name} {refusal}, not {value!r}.")
 
     def _claim_data(self) -> Path:
         data = self._settings.data
@@ -105,6 +113,10 @@ class Stage:
             say("using the Redis of REDIS_URL")
             return
         found = servers.redis(data)
+        if found is None and self._given.get("MEDIC_RATE_LIMITER_TYPE") == "redis":
+            raise Refused(
+                "MEDIC_RATE_LIMITER_TYPE is redis, but there is no Redis here: install one, or set REDIS_URL."
+            )
         if found is None:
             say("no Redis here (none on PATH, no wheel for this Python): each function remembers for itself, in memory")
             return

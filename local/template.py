@@ -14,6 +14,7 @@ from typing import Any
 from samtranslator.yaml_helper import yaml_parse
 
 FUNCTION, LAYER = "AWS::Serverless::Function", "AWS::Serverless::LayerVersion"
+LARGEST_NUMBER = 2**31
 SHORT_SCHEDULES = ("rate(1 minute)",)
 LEFT_OUT = {"__pycache__", ".DS_Store"}
 
@@ -82,6 +83,21 @@ class Template:
             properties = content["Resources"][logical_id]["Properties"]
             properties["CodeUri" if "CodeUri" in properties else "ContentUri"] = uri
         return content
+
+    def refusal(self, parameter: str, value: str) -> str | None:
+        """Why CloudFormation would not take a value for a parameter, None where it would."""
+        declared = self.content["Parameters"][parameter]
+        allowed = declared.get("AllowedValues")
+        if allowed and value not in allowed:
+            return f"must be one of {', '.join(allowed)}"
+        if declared["Type"] != "Number":
+            return None
+        smallest, largest = declared.get("MinValue", 0), declared.get("MaxValue", LARGEST_NUMBER)
+        try:
+            is_right = smallest <= float(value) <= largest
+        except ValueError:
+            is_right = False
+        return None if is_right else f"must be a number from {smallest} to {largest}"
 
     def _resources(self, kind: str) -> Iterator[tuple[str, dict[str, Any]]]:
         for logical_id, resource in self.content["Resources"].items():

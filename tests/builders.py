@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -68,8 +70,28 @@ def rows(database: Database, query: str, **values: Any) -> list[tuple[Any, ...]]
         return connection.execute(query, values).fetchall()
 
 
+#: Where nobody answers.
+NOWHERE = "postgresql://medic@127.0.0.1:1/none"
+
+
+@contextmanager
+def away(database: Database, url: str = NOWHERE) -> Iterator[None]:
+    """A function's database is somewhere else for a while."""
+    database.close()
+    was, database._url = database._url, url
+    yield
+    database.close()
+    database._url, database._avoid_until = was, 0.0
+
+
 def ping_id(database: Database, service_id: int) -> UUID:
     found: UUID = rows(database, "SELECT ping_id FROM medic.services WHERE service_id = %(id)s", id=service_id)[0][0]
+    return found
+
+
+def now_of(database: Database) -> datetime:
+    """The database's time."""
+    found: datetime = rows(database, "SELECT now()")[0][0]
     return found
 
 

@@ -1,100 +1,136 @@
-"""What every route needs: the database, who is asking, and how to answer."""
+"""What every route needs: the database, who is asking, how a route is declared and how it answers."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
 from http import HTTPStatus
-from typing import Any, TypeVar
+from typing import Annotated, Any, TypeVar
 
 from aws_lambda_powertools.event_handler import Response
+from aws_lambda_powertools.event_handler.api_gateway import Router
+from aws_lambda_powertools.event_handler.depends import Depends
+from aws_lambda_powertools.event_handler.request import Request as ResolvedRequest
 
-from medic_core import config
+from medic_core import config, telemetry
 from medic_core.adapters.key_cache import KeyCache
+from medic_core.adapters.redis_line import RedisLine
 from medic_core.adapters.sqs import SqsQueue
-from medic_core.api import answers
-from medic_core.api.authentication import authenticate
+from medic_core.api.authentication import Authenticator
+from medic_core.api.limits import Limits
 from medic_core.api.request import Request
 from medic_core.domain.access.api_keys import Scope, VerifiedKey
+from medic_core.domain.access.rate_limits import Endpoints
 from medic_core.domain.watching.names import is_printable
 from medic_core.errors import BadRequest
+from medic_core.flows.change import By
 from medic_core.store.connection import Database
 
 SETTINGS = config.from_environment()
 DATABASE = Database(SETTINGS.database_url)
-KEYS = KeyCache(SETTINGS.key_cache_secret, SETTINGS.redis_url)
+REDIS = RedisLine(SETTINGS.redis_url, on_away=lambda: telemetry.count("management", telemetry.Metric.REDIS_AWAY))
+KEYS = Authenticator(DATABASE, KeyCache(SETTINGS.key_cache_secret, REDIS))
+LIMITS = Limits.from_settings(SETTINGS, REDIS)
 NOTIFICATIONS = SqsQueue(SETTINGS.notifications_url)
 
-Row = TypeVar("Row")
-Page = dict[str, bool | int | None]
-
-DEFAULT_LIMIT = 50
-MAX_LIMIT = 250
 MAX_ACTOR_LENGTH = 255
-LARGEST_ID = 2**63 - 1
+SECURITY_SCHEMES = ("ApiKey", "Bearer")
+ETAG = re.compile(r'"v([0-9]{1,9})"')
+Handler = TypeVar("Handler", bound=Callable[..., Any])
 
 
-def response(answer: answers.Answer) -> Response[str]:
-    """One of our answers as the resolver wants it."""
-    headers: dict[str, Any] = dict(answer["headers"])
+@dataclass(frozen=True, slots=True)
+class Visitor:
+    """Who is asking, and what."""
+
+    request: Request
+    key: VerifiedKey
+
+    @property
+    def actor(self) -> str:
+        """Who it is said to be: the X-Actor header where it is a name, else the key's."""
+        said = self.request.headers.get("x-actor", "").strip()
+        return said if 0 < len(said) <= MAX_ACTOR_LENGTH and is_printable(said) else self.key.name
+
+    @property
+    def version(self) -> int | None:
+        """The version that If-Match names; None where any will do. Raises BadRequest for what is no ETag of ours."""
+        said = self.request.headers.get("if-match", "*").strip()
+        if said == "*":
+            return None
+        match = ETAG.fullmatch(said)
+        if match is None:
+            raise BadRequest('If-Match must be the ETag of an earlier answer, like "v3", or *.')
+        return int(match[1])
+
+    def by(self) -> By:
+        """Who changes what version."""
+        return By(self.actor, self.version)
+
+    def ping_url(self, ping_id: object) -> str | None:
+        """A service's ping URL, for those who may send heartbeats: whoever has it can."""
+        return f"{SETTINGS.base_url}/ping/{ping_id}" if self.key.allows(Scope.HEARTBEAT) else None
+
+
+def _visitor(request: ResolvedRequest) -> Visitor:
+    found: Visitor = request.context["visitor"]
+    return found
+
+
+#: A handler's parameter of this type is who is asking.
+Caller = Annotated[Visitor, Depends(_visitor)]
+
+
+def route(
+    router: Router,
+    method: str,
+    path: str,
+    *,
+    needs: Scope | None,
+    limited: Endpoints = Endpoints.MANAGEMENT,
+    status: int = HTTPStatus.OK,
+    tag: str,
+    listed: bool = True,
+    compress: bool = False,
+) -> Callable[[Handler], Handler]:
+    """Declare a route: whom it answers (`needs` None: everybody), how often, and how it stands in the document.
+
+    The handler's docstring describes it: its first line is the summary.
+    """
+
+    def register(handler: Handler) -> Handler:
+        summary, _, description = (handler.__doc__ or "").strip().partition("\n")
+        declared: Handler = router.route(
+            rule=path,
+            method=method,
+            summary=summary.rstrip("."),
+            description=" ".join(description.split()) or None,
+            tags=[tag],
+            operation_id=f"{handler.__module__.rpartition('.')[2]}_{handler.__name__}",
+            security=[{scheme: [needs]} for scheme in SECURITY_SCHEMES] if needs else [],
+            openapi_extensions={"x-rate-limit": limited.value},
+            status_code=status,
+            include_in_schema=listed,
+            compress=compress,
+        )(handler)
+        return declared
+
+    return register
+
+
+def answer(
+    results: object = "", message: str = "", status: int = HTTPStatus.OK, *, version: int | None = None
+) -> Response[Any]:
+    """An answer in the envelope; `version` becomes its ETag."""
     return Response(
-        status_code=answer["statusCode"],
-        content_type=headers.pop("Content-Type"),
-        body=answer["body"],
-        headers=headers,
+        status_code=status,
+        content_type="application/json",
+        body={"success": True, "message": message, "results": results},
+        headers={"ETag": f'"v{version}"'} if version is not None else {},
     )
 
 
-def enveloped(
-    message: str, results: object = "", *, success: bool = True, status: int = HTTPStatus.OK
-) -> Response[str]:
-    """An answer in the envelope."""
-    return response(answers.enveloped(message, results, success=success, status=status))
-
-
-def permitted(event: Mapping[str, Any], scope: Scope) -> tuple[Request, VerifiedKey]:
-    """The request and the key behind it. Raises Unauthorized or Forbidden."""
-    request = Request.from_event(event)
-    return request, authenticate(request.headers, scope, DATABASE, KEYS)
-
-
-def actor(request: Request, key: VerifiedKey) -> str:
-    """Who did it: the X-Actor header where it is a name, else the key's."""
-    said = request.headers.get("x-actor", "").strip()
-    return said if 0 < len(said) <= MAX_ACTOR_LENGTH and is_printable(said) else key.name
-
-
-def page(
-    request: Request, read: Callable[[int, int], Sequence[Row]], key: Callable[[Row], int]
-) -> tuple[list[Row], Page]:
-    """A page of a list by the query's `limit` and `cursor`: `read` takes (after, limit), `key` is the next cursor."""
-    limit = whole_number(request, "limit", DEFAULT_LIMIT, 1, MAX_LIMIT)
-    rows = read(whole_number(request, "cursor", 0, 0, LARGEST_ID), limit + 1)
-    more = len(rows) > limit
-    found = list(rows[:limit])
-    return found, {"has_more": more, "cursor": key(found[-1]) if more else None}
-
-
-def whole_number(request: Request, name: str, default: int, smallest: int, largest: int) -> int:
-    """A number of the query. Raises BadRequest where it is none, or smaller; a larger one counts as the largest."""
-    text = request.query.get(name)
-    if text is None:
-        return default
-    if not (text.isascii() and text.isdigit()) or len(text) > len(str(LARGEST_ID)) or int(text) < smallest:
-        raise BadRequest(f"{name} must be a whole number of at least {smallest}.")
-    return min(int(text), largest)
-
-
-def flag(request: Request, name: str) -> bool | None:
-    """A 0 or 1 of the query; None where it is not asked. Raises BadRequest."""
-    text = request.query.get(name)
-    if text not in {None, "0", "1"}:
-        raise BadRequest(f"{name} must be 0 or 1.")
-    return None if text is None else text == "1"
-
-
-def printable(request: Request, name: str) -> str | None:
-    """A text of the query; None where it is not asked. Raises BadRequest for control characters."""
-    text = request.query.get(name)
-    if text is not None and not is_printable(text):
-        raise BadRequest(f"{name} must not contain control characters.")
-    return text
+def bare(content: object, status: int = HTTPStatus.OK) -> Response[Any]:
+    """JSON without the envelope, as health checks answer."""
+    return Response(status_code=status, content_type="application/json", body=content)

@@ -6,47 +6,45 @@ from http import HTTPStatus
 from typing import Any
 
 from aws_lambda_powertools.event_handler import APIGatewayHttpResolver, Response
-from aws_lambda_powertools.event_handler.exceptions import NotFoundError
+from aws_lambda_powertools.event_handler.openapi.exceptions import RequestValidationError
 
-import door
+import entrance
 from medic_core import telemetry
 from medic_core.api import answers
-from medic_core.errors import MedicError, MethodNotAllowed, NotFound
-from routes import health, v1_alerts, v1_heartbeats, v1_services, v2_services, v2_teams
+from medic_core.errors import BadRequest, MedicError
+from models.reading import problems
+from routes import ALL
 
 LOGGER = telemetry.logger("management")
-METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE")
 
-app = APIGatewayHttpResolver(strip_prefixes=[])
-for module in (health, v1_heartbeats, v1_services, v1_alerts, v2_services, v2_teams):
-    app.include_router(module.router)
+app = APIGatewayHttpResolver(
+    enable_validation=True, response_validation_error_http_code=HTTPStatus.INTERNAL_SERVER_ERROR, strip_prefixes=[]
+)
+for router in ALL:
+    app.include_router(router)
 
 
 @app.exception_handler(MedicError)  # type: ignore[untyped-decorator]
 def _failed(error: MedicError) -> Response[str]:
-    return door.response(answers.failed(error))
+    return _response(answers.failed(error))
 
 
-@app.not_found
-def _not_found(error: NotFoundError) -> Response[str]:  # noqa: ARG001
-    method, path = app.current_event.http_method, app.current_event.path
-    allowed = [other for other in METHODS if other != method and _answers(other, path)]
-    if not allowed:
-        return door.response(answers.failed(NotFound("There is nothing at this path.")))
-    answer = answers.failed(MethodNotAllowed(f"This path answers {', '.join(allowed)}, not {method}."))
-    answer["headers"]["Allow"] = ", ".join(allowed)
-    return door.response(answer)
+@app.exception_handler(RequestValidationError)  # type: ignore[untyped-decorator]
+def _invalid(error: RequestValidationError) -> Response[str]:
+    return _response(answers.failed(BadRequest(problems(error.errors()))))
 
 
-def _answers(method: str, path: str) -> bool:
-    routes = [*app._static_routes, *app._dynamic_routes]  # noqa: SLF001  (no public list of them)
-    return any(route.method == method and route.rule.match(path) for route in routes)
+def _response(answer: answers.Answer) -> Response[str]:
+    headers: dict[str, Any] = dict(answer["headers"])
+    return Response(
+        status_code=answer["statusCode"], content_type=headers.pop("Content-Type"), body=answer["body"], headers=headers
+    )
 
 
-def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
+def handler(event: dict[str, Any], context: Any) -> answers.Answer:
     """A gateway event in, an answer out. What nobody foresaw is logged whole and answered without a word of it."""
     try:
-        return app.resolve(event, context)
+        return entrance.enter(app, event, context)
     except Exception:
         LOGGER.exception("unforeseen", path=event.get("rawPath"))
         failure = "Medic made a mistake; it has been logged."

@@ -13,14 +13,18 @@ import pytest
 
 from medic_core.adapters import hashing
 from medic_core.adapters.migrations import apply_all, roll_back
+from medic_core.domain.access.api_keys import Scope
+from medic_core.domain.access.rate_limits import Endpoints
 from medic_core.domain.routing.plan import plan
 from medic_core.domain.routing.targets import Defaults
 from medic_core.domain.watching.signals import SignalKind
+from medic_core.flows import change, keys
+from medic_core.flows.change import By
 from medic_core.flows.deliver import plan_notification
 from medic_core.flows.housekeep import make_partitions
 from medic_core.flows.keys import ensure_admin_key
 from medic_core.flows.sweep import sweep
-from medic_core.store import schema_lock
+from medic_core.store import idempotency_keys, schema_lock
 from medic_core.store.connection import Database
 from tests.builders import a_service, hears, rows, time_passes
 from tests.fixtures.functions import ADMIN_KEY
@@ -53,10 +57,21 @@ def lived_in(url: str) -> None:
     ((event_id,),) = rows(database, "SELECT subject_id FROM medic.outbox")
     assert plan(Defaults("C1"))
     plan_notification(database, event_id, Defaults("C1"))
+    leave_administration(database)
     used = [table for (table,) in rows(database, TABLES) if not re.search(r"_(default|\d{8})$", table)]
     empty = [table for table in used if not rows(database, f"SELECT 1 FROM medic.{table} LIMIT 1")]
     database.close()
     assert empty == []
+
+
+def leave_administration(database: Database) -> None:
+    """A key that rotates, a service that was changed, a request that may be repeated."""
+    with database.transaction() as tx:
+        made = keys.create(tx, "ci", {Scope.READ}, None, {Endpoints.HEARTBEAT: 5}, hashing)
+        keys.rotate(tx, made.key.api_key_id, timedelta(days=1), None, hashing)
+        change.change(tx, 1, change.pause(tx, resume_on_heartbeat=True), By("a person"))
+        idempotency_keys.claim(tx, made.key.api_key_id, "again", b"digest")
+        idempotency_keys.keep(tx, made.key.api_key_id, "again", {"statusCode": 200})
 
 
 #: All that a migration can make: columns, constraints, indexes, relations with their storage, comments.

@@ -29,7 +29,9 @@ WORLDS = {
     " CASE WHEN service_id % 1000 = 0 THEN now() - interval '1 minute' END",
 }
 HEARTBEAT: dict[str, Any] = {
-    **dict.fromkeys(("name_key", "ping_id", "ping_key", "slug", "key_id", "secret_hash", "exit_status", "body")),
+    **dict.fromkeys(
+        ("name_key", "ping_id", "ping_key", "slug", "key_id", "api_key_id", "key_version", "exit_status", "body")
+    ),
     "health": "up",
     "is_ping": False,
     "kind": "UP",

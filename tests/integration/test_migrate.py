@@ -32,7 +32,7 @@ def test_the_handler_migrates_makes_partitions_and_lets_the_operators_key_in(
     second = functions.module("migrate").handler({}, None)
     assert (len(first["applied"]) > 0, second["applied"]) == (True, [])
     database = Database(url)
-    keys = rows(database, "SELECT key_id, scopes FROM medic.api_keys")
+    keys = rows(database, "SELECT key_id, scopes FROM medic.api_keys JOIN medic.api_key_secrets USING (api_key_id)")
     partitions = rows(database, "SELECT count(*) FROM pg_inherits WHERE inhparent = 'medic.heartbeat_events'::regclass")
     database.close()
     assert keys == [("testadmin", ["admin"])]

@@ -16,7 +16,7 @@ from medic_core.adapters.migrations import apply_all
 from medic_core.domain.watching.signals import SignalKind
 from medic_core.flows.housekeep import make_partitions
 from medic_core.store.connection import Database
-from tests.builders import a_service, a_signal, hears, ping_id, rows, time_passes
+from tests.builders import a_service, a_signal, away, hears, ping_id, rows, time_passes
 from tests.fixtures.functions import Functions, as_record
 from tests.fixtures.postgres import MIGRATIONS, PostgresServer
 from tests.fixtures.processes import Processes
@@ -85,43 +85,38 @@ class TestAnAcknowledgedHeartbeatIsNeverLost:
         make_partitions(database, days=1)
         target = str(ping_id(database, a_service(database)))
         ingest = functions.module("ingest")
-        ingest.DATABASE.close()
-        monkeypatch.setattr(ingest, "DATABASE", Database(url, patience=timedelta(seconds=1)))
-        assert functions.ping(target, "POST", "before").status == 200
-        own_server.hang()
-        assert [functions.ping(target, "POST", text).status for text in ("during-1", "during-2")] == [200, 200]
-        own_server.go_on()
+        monkeypatch.setattr(ingest.DATABASE, "_patience", 1.0)
+        with away(ingest.DATABASE, url):
+            assert functions.ping(target, "POST", "before").status == 200
+            own_server.hang()
+            assert [functions.ping(target, "POST", text).status for text in ("during-1", "during-2")] == [200, 200]
+            own_server.go_on()
         monkeypatch.setattr(functions.module("replay"), "DATABASE", database)
         while functions.replay_spool():
             pass
         kept = sorted(bytes(body).decode() for (body,) in rows(database, "SELECT body FROM medic.heartbeat_events"))
         assert kept == ["before", "during-1", "during-2"]
-        ingest.DATABASE.close()
         database.close()
 
     def test_it_is_not_acknowledged_where_neither_database_nor_spool_has_it(
         self, functions: Functions, database: Database, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         service_id = a_service(database)
-        ingest = functions.module("ingest")
-        ingest.DATABASE.close()
-        monkeypatch.setattr(ingest, "DATABASE", Database("postgresql://medic@127.0.0.1:1/none"))
         monkeypatch.setenv("AWS_ENDPOINT_URL", "http://127.0.0.1:1")
-        reply = functions.ping(str(ping_id(database, service_id)))
+        with away(functions.module("ingest").DATABASE):
+            reply = functions.ping(str(ping_id(database, service_id)))
+            heartbeat = functions.heartbeat({"heartbeat_name": "nightly-backup", "status": "UP"})
         assert (reply.status, reply.body.startswith("Medic cannot reach its database")) == (503, True)
-        heartbeat = functions.heartbeat({"heartbeat_name": "nightly-backup", "status": "UP"})
         assert (heartbeat.status, heartbeat.headers["Retry-After"]) == (503, "5")
 
     def test_a_spooled_heartbeat_answers_202_and_comes_in_with_its_own_time(
-        self, functions: Functions, database: Database, monkeypatch: pytest.MonkeyPatch
+        self, functions: Functions, database: Database
     ) -> None:
         a_service(database)
         ingest = functions.module("ingest")
         body = {"heartbeat_name": "nightly-backup", "status": "UP"}
         assert functions.heartbeat(body).status == 201
-        away = Database("postgresql://medic@127.0.0.1:1/none")
-        with monkeypatch.context() as outage:
-            outage.setattr(ingest, "DATABASE", away)
+        with away(ingest.DATABASE):
             assert functions.heartbeat(body).status == 202
         (message,) = functions.spool.receive()
         for _ in range(3):

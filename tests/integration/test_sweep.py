@@ -9,9 +9,10 @@ import pytest
 
 from medic_core.domain.watching.signals import SignalKind
 from medic_core.flows import change
+from medic_core.flows.change import By
 from medic_core.flows.sweep import Swept, sweep
 from medic_core.store.connection import Database
-from tests.builders import a_service, hears, rows, time_passes
+from tests.builders import a_service, hears, now_of, rows, time_passes
 
 CADENCE = timedelta(seconds=15)
 SECOND, MINUTE, HOUR = timedelta(seconds=1), timedelta(minutes=1), timedelta(hours=1)
@@ -33,12 +34,12 @@ def told(database: Database) -> list[str]:
 
 def changed(database: Database, service_id: int, **columns: Any) -> None:
     with database.transaction() as tx:
-        change.change(tx, service_id, columns, actor="a test")
+        change.change(tx, service_id, columns, By("a test"))
 
 
 def muted(database: Database, service_id: int, **how: Any) -> None:
     with database.transaction() as tx:
-        change.change(tx, service_id, change.mute(tx, **how), actor="a test")
+        change.change(tx, service_id, change.mute(tx, **how), By("a test"))
 
 
 def health(database: Database) -> str:
@@ -133,7 +134,7 @@ def test_reminders_back_off_and_end_with_an_acknowledgement(database: Database) 
 def test_a_mute_holds_the_message_back_until_it_ends(database: Database) -> None:
     service_id = a_service(database)
     hears(database)
-    muted(database, service_id, for_long=10 * MINUTE)
+    muted(database, service_id, until=now_of(database) + 10 * MINUTE)
     time_passes(database, 61 * SECOND)
     assert swept(database).opened == 1
     assert told(database) == []

@@ -40,6 +40,8 @@ class Medic:
             "MEDIC_DATA_DIR": str(data),
             "MEDIC_ADMIN_API_KEY": ADMIN_KEY,
             "MEDIC_SWEEP_SECONDS": "1",
+            "RATE_LIMIT_HEARTBEAT_REQUESTS": "1000000",
+            "RATE_LIMIT_MANAGEMENT_REQUESTS": "1000000",
             **environment,
         }
         self.pool = urllib3.PoolManager(retries=False, timeout=30)

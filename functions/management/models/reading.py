@@ -1,20 +1,23 @@
-"""A body read into its model, or an error that names the field."""
+"""What was wrong with a request, told by field."""
 
 from __future__ import annotations
 
-from typing import Any, TypeVar
+from collections.abc import Mapping, Sequence
+from typing import Any
 
-from pydantic import BaseModel, ValidationError
-
-from medic_core.errors import BadRequest
-
-Model = TypeVar("Model", bound=BaseModel)
+#: Where a value was found, said before its name by the validation: people know where they wrote it.
+PLACES = {"body", "query", "path", "header", "response"}
+MOST_PROBLEMS = 10
 
 
-def read(model: type[Model], body: dict[str, Any]) -> Model:
-    """The body as its model. Raises BadRequest with every field that is wrong."""
-    try:
-        return model.model_validate(body)
-    except ValidationError as error:
-        problems = [f"{'.'.join(map(str, one['loc']))}: {one['msg']}" for one in error.errors(include_url=False)]
-        raise BadRequest("; ".join(problems[:10])) from error
+def problems(errors: Sequence[Mapping[str, Any]]) -> str:
+    """Every field that is wrong, and how."""
+    return "; ".join(_problem(error) for error in errors[:MOST_PROBLEMS]) + "."
+
+
+def _problem(error: Mapping[str, Any]) -> str:
+    place = [str(part) for part in error["loc"]]
+    named = ".".join(place[1:] if place and place[0] in PLACES else place)
+    if error["type"] == "missing":
+        return f"{named or 'body'} is required"
+    return f"{named or 'body'}: {str(error['msg']).removeprefix('Value error, ')}"

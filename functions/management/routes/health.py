@@ -3,20 +3,100 @@
 from __future__ import annotations
 
 import platform
-from collections.abc import Mapping
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from http import HTTPStatus
 
 from aws_lambda_powertools.event_handler import Response
 from aws_lambda_powertools.event_handler.api_gateway import Router
 
 import door
-from medic_core.api import answers
+import medic_core
+from medic_core import telemetry
+from medic_core.domain.access.rate_limits import Endpoints
 from medic_core.errors import Unavailable
 from medic_core.store import health
 from medic_core.store.health import DatabaseHealth
+from models.health import (
+    Component,
+    Components,
+    Configured,
+    Health,
+    Liveness,
+    Monitor,
+    OptionalComponent,
+    Readiness,
+    Schema,
+)
 
 router = Router()  # type: ignore[no-untyped-call]
+TAG = "health"
+LOGGER = telemetry.logger("management")
+#: Sweeps are a minute apart at most; three that were missed are no coincidence.
+LONGEST_WITHOUT_SWEEP = timedelta(minutes=3)
+
+
+@door.route(router, "GET", "/health", needs=None, limited=Endpoints.HEALTH, tag=TAG)
+def whole() -> Response[Health]:
+    """Every part of Medic; 503 where one fails that it cannot do without.
+
+    What is not configured is said, and is no illness.
+    """
+    found, settings = _database(), door.SETTINGS
+    is_current, newest = (found.is_current, found.newest_migration) if found else (False, None)
+    components = Components(
+        database=_component(is_well=found is not None),
+        migrations=Schema(status="healthy" if is_current else "unhealthy", newest=newest),
+        monitor=_monitor(found),
+        queue=_component(is_well=_queue_answers()),
+        redis=_redis(),
+        slack=_configured(settings.slack_api_token and settings.slack_channel_id),
+        pagerduty=_configured(settings.pagerduty_routing_key),
+        webhook=_configured(settings.webhook_url),
+    )
+    needed = (components.database, components.migrations, components.queue, components.monitor)
+    is_ill = any(part.status == "unhealthy" for part in needed)
+    is_degraded = components.redis.status == "unhealthy"
+    content = Health(
+        status="unhealthy" if is_ill else "degraded" if is_degraded else "healthy",
+        timestamp=_now(),
+        version=medic_core.__version__,
+        python_version=platform.python_version(),
+        components=components,
+    )
+    return door.bare(content, _status(is_well=not is_ill))
+
+
+@door.route(router, "GET", "/health/live", needs=None, limited=Endpoints.HEALTH, tag=TAG)
+def live() -> Response[Liveness]:
+    """This function runs."""
+    return door.bare(Liveness(status="alive", timestamp=_now()))
+
+
+@door.route(router, "GET", "/health/ready", needs=None, limited=Endpoints.HEALTH, tag=TAG)
+def ready() -> Response[Readiness]:
+    """This function can do its work; 503 where it cannot."""
+    found = _database()
+    is_ready = found is not None and found.is_current
+    content = Readiness(
+        status="ready" if is_ready else "not_ready",
+        timestamp=_now(),
+        database="healthy" if found is not None else "unhealthy",
+    )
+    return door.bare(content, _status(is_well=is_ready))
+
+
+@door.route(
+    router,
+    "GET",
+    "/v1/healthcheck/network",
+    needs=None,
+    limited=Endpoints.HEALTH,
+    status=HTTPStatus.NO_CONTENT,
+    tag=TAG,
+)
+def network() -> Response[None]:
+    """A way in exists."""
+    return Response(status_code=HTTPStatus.NO_CONTENT)
 
 
 def _database() -> DatabaseHealth | None:
@@ -27,47 +107,42 @@ def _database() -> DatabaseHealth | None:
         return None
 
 
-def _json(content: Mapping[str, object], *, well: bool) -> Response[str]:
-    now = datetime.now(UTC)  # noqa: TID251  (when this was answered, by the clock of who answers)
-    body = answers.bare({**content, "timestamp": now}, HTTPStatus.OK if well else HTTPStatus.SERVICE_UNAVAILABLE)
-    return door.response(body)
+def _queue_answers() -> bool:
+    try:
+        door.NOTIFICATIONS.waiting()
+    except Exception:
+        LOGGER.exception("the queue of notifications does not answer")
+        return False
+    return True
 
 
-@router.get("/health")
-def whole() -> Response[str]:
-    """Healthy while the database answers; what is not configured is said, and is no illness."""
-    found, settings = _database(), door.SETTINGS
-    since_sweep = found.since_sweep.total_seconds() if found and found.since_sweep is not None else None
-    components = {
-        "database": {"status": "healthy" if found else "unhealthy"},
-        "monitor": {"status": "swept" if since_sweep is not None else "not_yet", "seconds_since_sweep": since_sweep},
-        "redis": {"status": "configured" if settings.redis_url else "not_configured"},
-        "slack": {
-            "status": "configured" if settings.slack_api_token and settings.slack_channel_id else "not_configured"
-        },
-        "pagerduty": {"status": "configured" if settings.pagerduty_routing_key else "not_configured"},
-        "webhook": {"status": "configured" if settings.webhook_url else "not_configured"},
-    }
-    status = "healthy" if found else "degraded"
-    content = {"status": status, "python_version": platform.python_version(), "components": components}
-    return _json(content, well=found is not None)
+def _monitor(found: DatabaseHealth | None) -> Monitor:
+    if found is None or found.since_sweep is None:
+        return Monitor(status="not_yet" if found else "unhealthy", seconds_since_sweep=None)
+    is_late = found.since_sweep > LONGEST_WITHOUT_SWEEP
+    return Monitor(
+        status="unhealthy" if is_late else "healthy", seconds_since_sweep=round(found.since_sweep.total_seconds(), 3)
+    )
 
 
-@router.get("/health/live")
-def live() -> Response[str]:
-    """This function runs."""
-    return _json({"status": "alive"}, well=True)
+def _redis() -> OptionalComponent:
+    if not door.SETTINGS.redis_url:
+        return OptionalComponent(status="not_configured")
+    return OptionalComponent(status="healthy" if door.REDIS.call("PING") == "PONG" else "unhealthy")
 
 
-@router.get("/health/ready")
-def ready() -> Response[str]:
-    """This function can do its work."""
-    found = _database() is not None
-    status = {"status": "ready" if found else "not_ready", "database": "healthy" if found else "unhealthy"}
-    return _json(status, well=found)
+def _component(*, is_well: bool) -> Component:
+    return Component(status="healthy" if is_well else "unhealthy")
 
 
-@router.get("/v1/healthcheck/network")
-def network() -> Response[str]:
-    """A way in exists."""
-    return Response(status_code=HTTPStatus.NO_CONTENT, body="")
+def _configured(setting: str) -> Configured:
+    return Configured(status="configured" if setting else "not_configured")
+
+
+def _status(*, is_well: bool) -> HTTPStatus:
+    return HTTPStatus.OK if is_well else HTTPStatus.SERVICE_UNAVAILABLE
+
+
+def _now() -> datetime:
+    """When this was answered, by the clock of who answers."""
+    return datetime.now(UTC)  # noqa: TID251

@@ -2,38 +2,32 @@
 
 from __future__ import annotations
 
+from typing import Annotated
+
 from aws_lambda_powertools.event_handler import Response
 from aws_lambda_powertools.event_handler.api_gateway import Router
+from aws_lambda_powertools.event_handler.openapi.params import Query
 
 import door
 from medic_core.domain.access.api_keys import Scope
 from medic_core.domain.watching.names import name_key
 from medic_core.store import heartbeat_events
+from models.fields import MAX_LIMIT, Envelope, Text
+from models.v1 import V1Heartbeat, v1_heartbeat
 
 router = Router()  # type: ignore[no-untyped-call]
 
 
-@router.get("/heartbeat")
-def listed() -> Response[str]:
+@door.route(router, "GET", "/heartbeat", needs=Scope.READ, tag="v1")
+def listed(
+    heartbeat_name: Annotated[Text | None, Query(description="Of this service alone, whatever the case")] = None,
+    service_name: Annotated[Text | None, Query(description="Of services that people call so")] = None,
+    max_count: Annotated[
+        int, Query(alias="maxCount", ge=1, description=f"How many at most; more than {MAX_LIMIT} are {MAX_LIMIT}")
+    ] = MAX_LIMIT,
+) -> Response[Envelope[list[V1Heartbeat]]]:
     """The newest heartbeats, of one service or of all."""
-    request, _ = door.permitted(router.current_event.raw_event, Scope.READ)
-    name = door.printable(request, "heartbeat_name")
-    limit = door.whole_number(request, "maxCount", door.MAX_LIMIT, 1, door.MAX_LIMIT)
+    name = name_key(heartbeat_name) if heartbeat_name else None
     with door.DATABASE.autocommit() as connection:
-        rows = heartbeat_events.listed(
-            connection, name_key(name) if name else None, door.printable(request, "service_name"), limit
-        )
-    results = [
-        {
-            "heartbeat_id": row.heartbeat_id,
-            "heartbeat_name": row.heartbeat_name,
-            "service_name": row.service_name,
-            "time": row.received_at,
-            "status": row.kind,
-            "run_id": row.run_id,
-            "team": row.team,
-            "priority": row.priority,
-        }
-        for row in rows
-    ]
-    return door.enveloped("", results)
+        rows = heartbeat_events.listed(connection, name, service_name, min(max_count, MAX_LIMIT))
+    return door.answer([v1_heartbeat(row) for row in rows])

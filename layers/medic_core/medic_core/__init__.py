@@ -9,3 +9,5 @@
 `flows/` is what Medic does, a verb a file. `domain/` is what is true: pure, time comes in as an argument.
 `store/` is all SQL, a table a file. `adapters/` is everybody else. `api/` is the front door.
 """
+
+__version__ = "0.1.0"

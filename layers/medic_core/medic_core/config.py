@@ -6,6 +6,18 @@ import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import timedelta
+from enum import StrEnum
+
+from medic_core.domain.access import rate_limits
+from medic_core.domain.access.rate_limits import Endpoints
+
+
+class LimiterType(StrEnum):
+    """Where rate limits are kept."""
+
+    AUTO = "auto"  #: Redis where one is configured, else each instance's memory
+    REDIS = "redis"
+    MEMORY = "memory"
 
 
 @dataclass(frozen=True, slots=True)
@@ -15,6 +27,8 @@ class Settings:
     database_url: str
     redis_url: str
     key_cache_secret: str
+    limiter_type: LimiterType
+    rate_limits: Mapping[Endpoints, int]
     admin_api_key: str
     base_url: str
     sweep_every: timedelta
@@ -31,16 +45,29 @@ class Settings:
 
 
 def from_environment(environ: Mapping[str, str] = os.environ) -> Settings:
-    """Settings with their defaults; an empty variable counts as one that is not set."""
+    """Settings with their defaults; an empty variable counts as one that is not set. Raises ValueError."""
 
     def text(name: str, default: str = "") -> str:
         return environ.get(name, "").strip() or default
+
+    def limit(name: str, kind: Endpoints) -> int:
+        number = int(text(name, str(rate_limits.DEFAULTS[kind])))
+        if not 1 <= number <= rate_limits.HIGHEST:
+            raise ValueError(f"{name} must be from 1 to {rate_limits.HIGHEST}, not {number}")
+        return number
 
     hosts = text("MEDIC_ALLOWED_WEBHOOK_HOSTS").split(",")
     return Settings(
         database_url=text("DATABASE_URL"),
         redis_url=text("REDIS_URL"),
         key_cache_secret=text("MEDIC_KEY_CACHE_SECRET"),
+        limiter_type=LimiterType(text("MEDIC_RATE_LIMITER_TYPE", LimiterType.AUTO)),
+        rate_limits={
+            Endpoints.HEARTBEAT: limit("RATE_LIMIT_HEARTBEAT_REQUESTS", Endpoints.HEARTBEAT),
+            Endpoints.MANAGEMENT: limit("RATE_LIMIT_MANAGEMENT_REQUESTS", Endpoints.MANAGEMENT),
+            Endpoints.HEALTH: limit("RATE_LIMIT_HEALTH_REQUESTS", Endpoints.HEALTH),
+            Endpoints.DOCS: limit("RATE_LIMIT_DOCS_REQUESTS", Endpoints.DOCS),
+        },
         admin_api_key=text("MEDIC_ADMIN_API_KEY"),
         base_url=text("MEDIC_BASE_URL").rstrip("/"),
         sweep_every=timedelta(seconds=float(text("MEDIC_SWEEP_SECONDS", "60"))),

@@ -8,6 +8,9 @@ MedicError
 ├── Forbidden       we know, and it may not
 ├── NotFound
 ├── Conflict
+│   ├── Stale       it was changed since the client read it
+│   └── Reused      an idempotency key came with another request
+├── TooManyRequests
 └── Unavailable     try again; nothing was done
 
 `api.answers` turns each into one HTTP answer, and nowhere else.
@@ -15,14 +18,17 @@ MedicError
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from inspect import cleandoc
+from types import MappingProxyType
 
 
 class MedicError(Exception):
-    """Something went wrong."""
+    """Something went wrong. `headers` go out with the answer."""
 
-    def __init__(self, message: str = "") -> None:
+    def __init__(self, message: str = "", headers: Mapping[str, str] = MappingProxyType({})) -> None:
         self.message = message or cleandoc(type(self).__doc__ or "")
+        self.headers = headers
         super().__init__(self.message)
 
 
@@ -58,6 +64,18 @@ class NotFound(MedicError):
 
 class Conflict(MedicError):
     """That contradicts what is there already."""
+
+
+class Stale(Conflict):
+    """It has been changed since you read it: read it again."""
+
+
+class Reused(Conflict):
+    """This Idempotency-Key came with another request before. Use a new one for a new request."""
+
+
+class TooManyRequests(MedicError):
+    """Too many requests: wait as long as Retry-After says."""
 
 
 class Unavailable(MedicError):

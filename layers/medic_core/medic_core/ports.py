@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from datetime import timedelta
 from typing import Protocol
 
+from medic_core.domain.access.rate_limits import Verdict
 from medic_core.domain.routing.messages import Notification
 from medic_core.domain.routing.retries import Answer
 from medic_core.domain.routing.targets import Target
@@ -44,3 +45,21 @@ class Hasher(Protocol):
 
     def matches(self, secret_hash: str, secret: str) -> bool:
         """Whether the secret is the one that was hashed."""
+
+
+class Asked(Protocol):
+    """A verdict that may still be on its way."""
+
+    @property
+    def known(self) -> Verdict | None:
+        """The verdict, where it need not be waited for."""
+
+    def verdict(self) -> Verdict:
+        """Wait for it, for a bounded time. Never fails."""
+
+
+class Limiter(Protocol):
+    """Admits a caller as often a minute as its limit says."""
+
+    def ask(self, caller: str, limit: int, *, takes: bool = True) -> Asked:
+        """Take a place in the caller's window if one is free; without `takes`, only look."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from enum import StrEnum
 
 from aws_lambda_powertools import Logger, Metrics
-from aws_lambda_powertools.metrics import MetricUnit
+from aws_lambda_powertools.metrics import MetricUnit, single_metric
 
 NAMESPACE = "Medic"
 
@@ -24,6 +24,8 @@ class Metric(StrEnum):
     DELIVERIES_POSTPONED = "NotificationsPostponed"
     DELIVERIES_FAILED = "NotificationsFailed"
     NOBODY_TOLD = "NotificationsToNobody"
+    AUTHENTICATION_FAILURES = "AuthenticationFailures"  #: by reason
+    REDIS_AWAY = "RedisAway"
 
 
 def logger(function: str) -> Logger:
@@ -44,3 +46,11 @@ class Counts:
                 self._metrics.add_metric(name=name, unit=MetricUnit.Count, value=value)
         if any(counts.values()):
             self._metrics.flush_metrics()
+
+
+def count(function: str, metric: Metric, **dimensions: str) -> None:
+    """Write one count, by these dimensions, as an EMF line of its own."""
+    with single_metric(name=metric, unit=MetricUnit.Count, value=1, namespace=NAMESPACE) as counted:
+        counted.add_dimension("service", f"medic-{function}")
+        for name, value in dimensions.items():
+            counted.add_dimension(name, value)

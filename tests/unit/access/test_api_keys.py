@@ -56,15 +56,15 @@ def test_any_text_is_a_key_or_none(text: str) -> None:
     ],
 )
 def test_a_scope_implies_what_it_should_and_no_more(own: Scope, allowed: set[Scope]) -> None:
-    key = VerifiedKey("abcd", "a key", frozenset({own}), "hash")
+    key = VerifiedKey(1, "abcd", "a key", frozenset({own}), version=1)
     assert {scope for scope in Scope if key.allows(scope)} == allowed
 
 
 def test_several_scopes_allow_what_each_allows() -> None:
-    both = VerifiedKey("abcd", "a key", frozenset({Scope.READ, Scope.HEARTBEAT}), "hash")
+    both = VerifiedKey(1, "abcd", "a key", frozenset({Scope.READ, Scope.HEARTBEAT}), version=1)
     assert {scope for scope in Scope if both.allows(scope)} == {Scope.READ, Scope.HEARTBEAT}
 
 
 def test_no_scope_allows_nothing_and_every_scope_is_known() -> None:
-    assert not any(VerifiedKey("abcd", "a key", frozenset(), "hash").allows(scope) for scope in Scope)
+    assert not any(VerifiedKey(1, "abcd", "a key", frozenset(), version=1).allows(scope) for scope in Scope)
     assert set(IMPLIES) == set(Scope)

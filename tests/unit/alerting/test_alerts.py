@@ -140,11 +140,33 @@ def test_the_services_own_interval_is_the_first() -> None:
     assert moments[:3] == [NOW + HOUR, NOW + 3 * HOUR, NOW + 7 * HOUR]
 
 
-@pytest.mark.parametrize("status", [AlertStatus.ACKNOWLEDGED, AlertStatus.SNOOZED])
-def test_what_is_acknowledged_is_not_reminded_of_but_still_counted(status: AlertStatus) -> None:
-    looked = look(replace(ALERT, status=status), NOW + 5 * HOUR, SERVICE)
+def test_what_is_acknowledged_is_not_reminded_of_but_still_counted() -> None:
+    looked = look(replace(ALERT, status=AlertStatus.ACKNOWLEDGED), NOW + 5 * HOUR, SERVICE)
     assert (looked.event, looked.reminders, looked.consecutive_failures) == (None, 0, 31)
     assert looked.next_look_at == NOW + 5 * HOUR + 10 * MINUTE
+
+
+def test_nobody_is_told_when_a_mute_ends_of_what_somebody_looks_after_already() -> None:
+    looked = look(replace(SILENT, status=AlertStatus.ACKNOWLEDGED), NOW + HOUR, MUTED)
+    assert (looked.event, looked.status) == (None, AlertStatus.ACKNOWLEDGED)
+
+
+@pytest.mark.parametrize("alert", [ALERT, SILENT])
+def test_the_end_of_a_snooze_opens_it_again_and_is_told(alert: OpenAlert) -> None:
+    snoozed = replace(alert, status=AlertStatus.SNOOZED, remind_at=NOW + 5 * HOUR)
+    before = look(snoozed, NOW + 5 * HOUR - timedelta(microseconds=1), SERVICE)
+    assert (before.event, before.status, before.consecutive_failures) == (None, AlertStatus.SNOOZED, 30)
+    assert before.next_look_at == NOW + 5 * HOUR
+    after_it = look(snoozed, NOW + 5 * HOUR, SERVICE)
+    assert (after_it.event, after_it.status) == (AlertEvent.REMINDED, AlertStatus.OPEN)
+    assert after_it.because == "the snooze is over and it is still so"
+
+
+def test_a_mute_outlasts_a_snooze() -> None:
+    snoozed = replace(ALERT, status=AlertStatus.SNOOZED, remind_at=NOW + 30 * MINUTE)
+    during = look(snoozed, NOW + 40 * MINUTE, MUTED)
+    assert (during.event, during.status) == (None, AlertStatus.SNOOZED)
+    assert look(after(snoozed, during), NOW + HOUR, MUTED).event is AlertEvent.REMINDED
 
 
 @pytest.mark.parametrize("kind", OTHERS)

@@ -17,7 +17,10 @@ from medic_core.errors import (
     MedicError,
     MethodNotAllowed,
     NotFound,
+    Reused,
+    Stale,
     TooLarge,
+    TooManyRequests,
     Unauthorized,
     Unavailable,
 )
@@ -31,6 +34,9 @@ STATUSES: dict[type[MedicError], int] = {
     Forbidden: 403,
     NotFound: 404,
     Conflict: 409,
+    Stale: 412,
+    Reused: 422,
+    TooManyRequests: 429,
     Unavailable: 503,
 }
 

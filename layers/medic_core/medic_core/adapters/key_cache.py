@@ -1,4 +1,4 @@
-"""Verified keys, remembered for a few minutes so that argon2 is off the hot path.
+"""Verified keys, remembered while they are used so that argon2 is off the hot path.
 
 In the instance, and in Redis so that a new instance knows what the others do, also while the database is away.
 Never the key: a digest of it under a secret that Redis does not hold; what is kept under it is sealed with the
@@ -13,53 +13,76 @@ import json
 import secrets
 import time
 from collections import OrderedDict
-from collections.abc import Callable
-from functools import cached_property
-from typing import TYPE_CHECKING
+from dataclasses import dataclass
 
+from medic_core.adapters.redis_line import RedisLine
 from medic_core.domain.access.api_keys import Scope, VerifiedKey
+from medic_core.domain.access.rate_limits import Endpoints
 
-if TYPE_CHECKING:
-    from redis import Redis
-
+#: Forgotten when it was not used for this long. What is remembered of a key in use is written down again sooner.
 SECONDS = 300
+NOTED_EVERY_SECONDS = 120
 MOST_KEYS = 5000
 DIGEST_BYTES = 32
-#: Redis may cost this much and no more; when it has failed, it is not asked again for a while.
-REDIS_PATIENCE_SECONDS = 0.05
-REDIS_AVOIDED_SECONDS = 5.0
+
+
+@dataclass(slots=True)
+class _Kept:
+    key: VerifiedKey
+    until: float
+    note_at: float
 
 
 class KeyCache:
     """Bounded, and forgetting. Revocation does not wait for it: the database is asked with each use."""
 
-    def __init__(self, secret: str = "", redis_url: str = "") -> None:
+    def __init__(self, secret: str, line: RedisLine) -> None:
         # BLAKE2 takes keys of 64 bytes at most.
         self._secret = hashlib.sha256((secret or secrets.token_hex(32)).encode()).digest()
         # Without a shared secret, what this instance writes would be unreadable for the others.
-        self._redis_url = redis_url if secret else ""
-        self._kept: OrderedDict[str, tuple[VerifiedKey, float]] = OrderedDict()
-        self._avoid_redis_until = 0.0
+        self._line = line if secret else RedisLine("")
+        self._kept: OrderedDict[str, _Kept] = OrderedDict()
 
     def get(self, presented: str) -> VerifiedKey | None:
         """What is known of a key as it was presented, if it was seen lately."""
-        digest = self._mac(b"key", presented.encode())
+        digest, now = self._mac(b"key", presented.encode()), time.monotonic()
         kept = self._kept.get(digest)
-        if kept is not None and kept[1] > time.monotonic():
-            return kept[0]
+        if kept is not None and kept.until > now:
+            kept.until = now + SECONDS
+            self._kept.move_to_end(digest)
+            return kept.key
         found = self._from_redis(digest)
         if found is not None:
             self._keep(digest, found)
         return found
 
     def put(self, presented: str, key: VerifiedKey) -> None:
-        """Remember a key whose secret was found right."""
+        """Remember a key whose secret was found right; `share` it to have other instances know."""
+        self._keep(self._mac(b"key", presented.encode()), key)
+
+    def share(self, presented: str, key: VerifiedKey) -> None:
+        """Have Redis remember a key, from now on for as long as an instance would."""
         digest = self._mac(b"key", presented.encode())
-        self._keep(digest, key)
-        self._to_redis(digest, key)
+        content = [key.api_key_id, key.key_id, key.name, sorted(key.scopes), key.version, dict(key.rate_limits)]
+        text = json.dumps(content)
+        seal = self._mac(digest.encode(), text.encode())
+        self._line.call("SET", f"medic:key:{digest}", f"{seal}{text}", "EX", SECONDS)
+
+    def forget(self, presented: str) -> None:
+        """Know nothing of a key any more: it has changed."""
+        self._kept.pop(self._mac(b"key", presented.encode()), None)
+
+    def is_to_be_noted(self, presented: str) -> bool:
+        """Whether the use of a remembered key should be written down: once in a while, not with each request."""
+        kept = self._kept.get(self._mac(b"key", presented.encode()))
+        if kept is None or kept.note_at > time.monotonic():
+            return False
+        kept.note_at = time.monotonic() + NOTED_EVERY_SECONDS
+        return True
 
     def _keep(self, digest: str, key: VerifiedKey) -> None:
-        self._kept[digest] = (key, time.monotonic() + SECONDS)
+        now = time.monotonic()
+        self._kept[digest] = _Kept(key, now + SECONDS, note_at=now)
         self._kept.move_to_end(digest)
         while len(self._kept) > MOST_KEYS:
             self._kept.popitem(last=False)
@@ -67,42 +90,24 @@ class KeyCache:
     def _mac(self, purpose: bytes, content: bytes) -> str:
         return hashlib.blake2b(purpose + b"\0" + content, key=self._secret, digest_size=DIGEST_BYTES).hexdigest()
 
-    @cached_property
-    def _redis(self) -> Redis:
-        from redis import Redis  # noqa: PLC0415  (as in _ask_redis)
-
-        return Redis.from_url(
-            self._redis_url,
-            socket_timeout=REDIS_PATIENCE_SECONDS,
-            socket_connect_timeout=REDIS_PATIENCE_SECONDS,
-            decode_responses=True,
-        )
-
     def _from_redis(self, digest: str) -> VerifiedKey | None:
-        text = self._ask_redis(lambda redis: redis.get(f"medic:key:{digest}"))
+        text = self._line.call("GET", f"medic:key:{digest}")
         return self._opened(digest, text) if isinstance(text, str) else None
-
-    def _to_redis(self, digest: str, key: VerifiedKey) -> None:
-        text = json.dumps([key.key_id, key.name, sorted(key.scopes), key.secret_hash])
-        seal = self._mac(digest.encode(), text.encode())
-        self._ask_redis(lambda redis: redis.set(f"medic:key:{digest}", f"{seal}{text}", ex=SECONDS))
-
-    def _ask_redis(self, question: Callable[[Redis], object]) -> object:
-        """What Redis says; None where there is none, or it is away: then nobody asks again for a while."""
-        if not self._redis_url or time.monotonic() < self._avoid_redis_until:
-            return None
-        # 50-100 ms to import, and needed only when a key is seen for the first time.
-        from redis import RedisError  # noqa: PLC0415
-
-        try:
-            return question(self._redis)
-        except RedisError:
-            self._avoid_redis_until = time.monotonic() + REDIS_AVOIDED_SECONDS
-            return None
 
     def _opened(self, digest: str, sealed: str) -> VerifiedKey | None:
         seal, text = sealed[: DIGEST_BYTES * 2], sealed[DIGEST_BYTES * 2 :]
-        if not hmac.compare_digest(seal, self._mac(digest.encode(), text.encode())):
+        if not hmac.compare_digest(seal.encode(), self._mac(digest.encode(), text.encode()).encode()):
             return None
-        key_id, name, scopes, secret_hash = json.loads(text)
-        return VerifiedKey(key_id, name, frozenset(map(Scope, scopes)), secret_hash)
+        try:
+            api_key_id, key_id, name, scopes, version, limits = json.loads(text)
+        except ValueError:
+            # Written by a release that kept something else.
+            return None
+        return VerifiedKey(
+            api_key_id,
+            key_id,
+            name,
+            frozenset(map(Scope, scopes)),
+            version,
+            {Endpoints(kind): limit for kind, limit in limits.items()},
+        )

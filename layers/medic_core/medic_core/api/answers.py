@@ -15,7 +15,10 @@ from medic_core.errors import (
     MedicError,
     MethodNotAllowed,
     NotFound,
+    Reused,
+    Stale,
     TooLarge,
+    TooManyRequests,
     Unauthorized,
     Unavailable,
 )
@@ -30,7 +33,10 @@ STATUSES: tuple[tuple[type[MedicError], HTTPStatus], ...] = (
     (Unauthorized, HTTPStatus.UNAUTHORIZED),
     (Forbidden, HTTPStatus.FORBIDDEN),
     (NotFound, HTTPStatus.NOT_FOUND),
+    (Stale, HTTPStatus.PRECONDITION_FAILED),
+    (Reused, HTTPStatus.UNPROCESSABLE_ENTITY),
     (Conflict, HTTPStatus.CONFLICT),
+    (TooManyRequests, HTTPStatus.TOO_MANY_REQUESTS),
     (Unavailable, HTTPStatus.SERVICE_UNAVAILABLE),
 )
 RETRY_AFTER_SECONDS = 5
@@ -72,7 +78,7 @@ def bare(content: Mapping[str, object], status: int = HTTPStatus.OK) -> Answer:
 
 def failed(error: MedicError) -> Answer:
     """An error in the envelope."""
-    headers = EXTRA_HEADERS.get(type(error), {})
+    headers = {**EXTRA_HEADERS.get(type(error), {}), **error.headers}
     return enveloped(error.message, success=False, status=status_of(error), headers=headers)
 
 

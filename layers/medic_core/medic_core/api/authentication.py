@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from contextlib import suppress
+from dataclasses import dataclass
 
 from medic_core.adapters.key_cache import KeyCache
 from medic_core.domain.access.api_keys import PresentedKey, Scope, VerifiedKey, parse
-from medic_core.errors import Forbidden, Unauthorized
+from medic_core.errors import Forbidden, Unauthorized, Unavailable
 from medic_core.store import api_keys
-from medic_core.store.api_keys import StoredKey
+from medic_core.store.api_keys import StoredSecret
 from medic_core.store.connection import Database
 
 BEARER = "bearer "
@@ -26,30 +28,70 @@ def presented_key(headers: Mapping[str, str]) -> str:
     return in_header or in_bearer
 
 
-def authenticate_remembered(
-    headers: Mapping[str, str], scope: Scope, database: Database, cache: KeyCache
-) -> VerifiedKey:
-    """A verified key that may do this, without a statement where it was seen lately.
-
-    The caller's own statement must check that it is still valid (`service_states.RECORD` does).
-    """
-    text = presented_key(headers)
-    parts = _well_formed(text)
-    return _permitted(cache.get(text) or _verified(text, parts, database, cache), scope)
+def permitted(key: VerifiedKey, scope: Scope) -> VerifiedKey:
+    """The key, if it may do this. Raises Forbidden."""
+    if not key.allows(scope):
+        raise Forbidden(f"This needs an API key with the scope {scope}.")
+    return key
 
 
-def authenticate(headers: Mapping[str, str], scope: Scope, database: Database, cache: KeyCache) -> VerifiedKey:
-    """A verified key that may do this, checked against the database as it is now."""
-    text = presented_key(headers)
-    parts = _well_formed(text)
-    remembered = cache.get(text)
-    if remembered is None:
-        return _permitted(_verified(text, parts, database, cache), scope)
-    with database.autocommit() as connection:
-        stored = api_keys.find(connection, parts.key_id)
-    if stored is None or stored.secret_hash != remembered.secret_hash:
-        return _permitted(_verified(text, parts, database, cache), scope)
-    return _permitted(_usable(stored), scope)
+@dataclass(frozen=True, slots=True)
+class Authenticator:
+    """Verifies keys against a database, and remembers those that were right."""
+
+    database: Database
+    cache: KeyCache
+
+    def remembered(self, headers: Mapping[str, str], before_hashing: Callable[[], None]) -> VerifiedKey:
+        """A verified key, without a statement where it was seen lately.
+
+        The caller's own statement must check that it still holds (`service_states.RECORD` does).
+        `before_hashing` may refuse one that was not. Raises Unauthorized, Unavailable.
+        """
+        text = presented_key(headers)
+        parts = _well_formed(text)
+        return self.cache.get(text) or self._verified(text, parts, before_hashing)
+
+    def checked(self, headers: Mapping[str, str], before_hashing: Callable[[], None]) -> VerifiedKey:
+        """A verified key, checked against the database as it is now. Raises Unauthorized, Unavailable."""
+        text = presented_key(headers)
+        parts = _well_formed(text)
+        key = self.cache.get(text)
+        if key is None:
+            return self._verified(text, parts, before_hashing)
+        with self.database.autocommit() as connection:
+            stored = api_keys.find(connection, parts.key_id)
+        if stored is None or (stored.api_key_id, stored.version) != (key.api_key_id, key.version):
+            return self._verified(text, parts, before_hashing)
+        return _usable(stored)
+
+    def note_use(self, headers: Mapping[str, str], key: VerifiedKey, *, is_recorded: bool = True) -> None:
+        """Write down that a key is in use: seldom, for its owner to see and for Redis to go on knowing it.
+
+        `is_recorded` is False where the database is away and should not be tried again.
+        """
+        text = presented_key(headers)
+        if not self.cache.is_to_be_noted(text):
+            return
+        self.cache.share(text, key)
+        if is_recorded:
+            with suppress(Unavailable), self.database.autocommit() as connection:
+                api_keys.note_use(connection, key.api_key_id)
+
+    def _verified(self, text: str, parts: PresentedKey, before_hashing: Callable[[], None]) -> VerifiedKey:
+        # argon2 is only for a key that is seen for the first time in a while.
+        from medic_core.adapters import hashing  # noqa: PLC0415
+
+        before_hashing()
+        with self.database.autocommit() as connection:
+            stored = api_keys.find(connection, parts.key_id)
+        right = hashing.matches(stored.secret_hash if stored else hashing.NOBODYS, parts.secret)
+        if stored is None or not right:
+            self.cache.forget(text)
+            raise Unauthorized("This API key is not valid.", reason="invalid_key")
+        key = _usable(stored)
+        self.cache.put(text, key)
+        return key
 
 
 def _well_formed(text: str) -> PresentedKey:
@@ -59,27 +101,7 @@ def _well_formed(text: str) -> PresentedKey:
     return parts
 
 
-def _verified(text: str, parts: PresentedKey, database: Database, cache: KeyCache) -> VerifiedKey:
-    # argon2 is only for a key that is seen for the first time in a while.
-    from medic_core.adapters import hashing  # noqa: PLC0415
-
-    with database.autocommit() as connection:
-        stored = api_keys.find(connection, parts.key_id)
-    right = hashing.matches(stored.secret_hash if stored else hashing.NOBODYS, parts.secret)
-    if stored is None or not right:
-        raise Unauthorized("This API key is not valid.", reason="invalid_key")
-    key = _usable(stored)
-    cache.put(text, key)
-    return key
-
-
-def _usable(stored: StoredKey) -> VerifiedKey:
+def _usable(stored: StoredSecret) -> VerifiedKey:
     if stored.refusal is not None:
         raise Unauthorized("This API key is not valid any more.", reason=stored.refusal)
     return stored.verified()
-
-
-def _permitted(key: VerifiedKey, scope: Scope) -> VerifiedKey:
-    if not key.allows(scope):
-        raise Forbidden(f"This needs an API key with the scope {scope}.")
-    return key

@@ -12,16 +12,26 @@ from medic_core.store.connection import Database
 #: The health in which such a signal changes nothing but times.
 ORDINARY = {SignalKind.UP: Health.UP, SignalKind.DEGRADED: Health.DEGRADED}
 
+#: What the statement says of a key that is not the version that was verified.
+KEY_CHANGED = "changed_key"
+
+
+class KeyChanged(Unauthorized):
+    """This API key was changed a moment ago: try again."""
+
 
 def record_signal(database: Database, signal: Signal, key: VerifiedKey | None) -> Taken:
     """Record a signal as it is received; `key` is what it was sent with, None for ping URLs.
 
     Raises NotFound, BadRequest for an inactive service, Unauthorized for a key revoked or expired meanwhile,
-    Unavailable (then it may or may not have been recorded, and `signal_id` tells).
+    KeyChanged for one to be looked at again, Unavailable (then it may or may not have been recorded: `signal_id`
+    tells).
     """
     ordinary = ORDINARY.get(signal.kind) if signal.run_id is None else None
     with database.autocommit() as connection:
         found = service_states.record(connection, signal, ordinary, key)
+    if found.refusal == KEY_CHANGED:
+        raise KeyChanged
     if found.refusal is not None:
         raise Unauthorized("This API key is not valid (any more).", reason=found.refusal)
     if found.recorded and found.service_id is not None:

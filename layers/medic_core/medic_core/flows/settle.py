@@ -10,8 +10,9 @@ from medic_core.domain.watching.runs import RunStatus
 from medic_core.domain.watching.signals import BySlug, Signal, SignalKind, Taken, filtered
 from medic_core.domain.watching.states import Heard, Trouble, advance, is_sign_of_life
 from medic_core.errors import NotFound
+from medic_core.flows import change
 from medic_core.flows.register import register_for_slug
-from medic_core.store import alerts, job_runs, services, settling
+from medic_core.store import alerts, job_runs, service_states, services, settling
 from medic_core.store.connection import Database, Transaction
 from medic_core.store.settling import Locked
 
@@ -51,12 +52,16 @@ def _settle(tx: Transaction, service_id: int, signal: Signal) -> Taken:
         raise NotFound("No service is registered under that name.")
     at = min(signal.received_at or locked.now, locked.now)
     spooled = signal.received_at is not None
-    if spooled and (not locked.service.active or settling.is_known(tx, service_id, signal, at)):
+    if spooled and (not locked.accepts or settling.is_known(tx, service_id, signal, at)):
         return Taken(service_id)
     kind = filtered(signal.kind, signal.method, signal.body, locked.wanted) if signal.is_ping else signal.kind
+    if locked.paused and locked.resume_on_heartbeat and kind not in {SignalKind.LOG, SignalKind.IGNORED}:
+        locked = _resumed(tx, locked)
     signal, unnamed_run, counts = _paired(tx, locked, replace(signal, kind=kind), at)
     if not counts:
-        return _kept_only(tx, locked, signal, at)
+        return _kept_only(tx, locked, signal, at, locked.unnamed_run)
+    if locked.paused:
+        return _kept_only(tx, locked, signal, at, unnamed_run)
     heard = Heard(signal.kind, at, _failures(tx, locked, signal.kind, at))
     step = advance(locked.state, heard, locked.now, locked.troubles, locked.expects)
     opens = {step.opens} if step.opens else set()
@@ -101,11 +106,26 @@ def _run_started(tx: Transaction, locked: Locked, signal: Signal, at: datetime) 
     return replace(signal, run_id=run_id), run_id, True
 
 
-def _kept_only(tx: Transaction, locked: Locked, signal: Signal, at: datetime) -> Taken:
-    """A repetition or a straggler: kept for the reader, changing nothing."""
-    service_id = locked.service.service_id
-    settling.settle(tx, service_id, signal, at, locked.state, locked.troubles, locked.unnamed_run, frozenset(), "")
+def _kept_only(tx: Transaction, locked: Locked, signal: Signal, at: datetime, unnamed_run: str | None) -> Taken:
+    """A repetition, a straggler, a word of a paused service: kept for the reader, changing only when it was heard."""
+    service_id, state = locked.service.service_id, locked.state
+    if locked.paused and is_sign_of_life(signal.kind):
+        state = replace(state, last_heartbeat_at=max(at, state.last_heartbeat_at or at))
+    settling.settle(tx, service_id, signal, at, state, locked.troubles, unnamed_run, frozenset(), "")
     return Taken(service_id)
+
+
+def _resumed(tx: Transaction, locked: Locked) -> Locked:
+    """It is heard again, and was to be watched again then."""
+    service_id = locked.service.service_id
+    services.update(tx, service_id, change.resume())
+    service_states.mark_paused(tx, service_id, paused=False)
+    after = settling.lock(tx, service_id)
+    assert after is not None
+    change.watch_anew(tx, after)
+    watched = settling.lock(tx, service_id)
+    assert watched is not None
+    return watched
 
 
 def _failures(tx: Transaction, locked: Locked, kind: SignalKind, at: datetime) -> int:

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Final
 
-from psycopg.rows import class_row, dict_row, scalar_row
+from psycopg.rows import dict_row, scalar_row
 
 from medic_core.domain.alerting.alerts import AlertEvent, AlertStatus, Look, OpenAlert, Opening, Priority, Watched
 from medic_core.domain.routing.messages import Notification
@@ -95,7 +94,8 @@ def resolve(tx: Transaction, service_id: int | None, kinds: Collection[str], bec
 CLAIM_LOOKS: Final = """
 SELECT a.alert_id, a.kind, a.status, a.overdue_since, a.consecutive_failures, a.told_at, a.reminders, a.remind_at,
        a.heartbeat_name, a.priority, s.service_id, s.every_seconds * interval '1 second' AS every,
-       s.reminder_interval_seconds * interval '1 second' AS reminder_interval, s.active, s.muted_until
+       s.reminder_interval_seconds * interval '1 second' AS reminder_interval,
+       s.active AND s.paused_at IS NULL AS active, s.muted_until
   FROM medic.alerts a LEFT JOIN medic.services s USING (service_id)
  WHERE a.next_look_at <= %(now)s
  ORDER BY a.next_look_at
@@ -140,12 +140,13 @@ def _watched(row: dict[str, Any], of_medic: timedelta) -> Watched:
 SAVE_LOOKS: Final = """
 WITH looked AS (
     SELECT * FROM unnest(
-        %(alert_ids)s::bigint[], %(failures)s::int[], %(events)s::text[], %(becauses)s::text[], %(reminders)s::int[],
-        %(remind)s::timestamptz[], %(looks)s::timestamptz[]
-    ) AS l (alert_id, failures, event, because, reminders, remind_at, next_look_at)
+        %(alert_ids)s::bigint[], %(statuses)s::text[], %(failures)s::int[], %(events)s::text[], %(becauses)s::text[],
+        %(reminders)s::int[], %(remind)s::timestamptz[], %(looks)s::timestamptz[]
+    ) AS l (alert_id, status, failures, event, because, reminders, remind_at, next_look_at)
 ), saved AS (
     UPDATE medic.alerts a
-       SET consecutive_failures = l.failures, reminders = l.reminders, remind_at = l.remind_at,
+       SET status = l.status, snoozed_until = CASE WHEN l.status = 'snoozed' THEN a.snoozed_until END,
+           consecutive_failures = l.failures, reminders = l.reminders, remind_at = l.remind_at,
            next_look_at = l.next_look_at,
            told_at = CASE WHEN l.event IS NULL THEN a.told_at ELSE COALESCE(a.told_at, now()) END
       FROM looked l WHERE a.alert_id = l.alert_id
@@ -167,6 +168,7 @@ def save_looks(tx: Transaction, looks: Sequence[Look]) -> int:
             SAVE_LOOKS,
             {
                 "alert_ids": [look.alert_id for look in looks],
+                "statuses": [look.status for look in looks],
                 "failures": [look.consecutive_failures for look in looks],
                 "events": [look.event for look in looks],
                 "becauses": [look.because for look in looks],
@@ -187,6 +189,42 @@ UPDATE medic.alerts SET next_look_at = now() WHERE service_id = %(service_id)s A
 def look_soon(tx: Transaction, service_id: int) -> None:
     """Have the next sweep look at a service's open alerts: something that holds them back has changed."""
     tx.execute(LOOK_SOON, {"service_id": service_id})
+
+
+ACKNOWLEDGE: Final = """
+WITH changed AS (
+    UPDATE medic.alerts
+       SET status = 'acknowledged', acknowledged_by = %(actor)s, acknowledged_at = now(), snoozed_until = NULL,
+           remind_at = NULL
+     WHERE alert_id = %(alert_id)s AND status IN ('open', 'snoozed')
+    RETURNING alert_id, consecutive_failures
+)
+INSERT INTO medic.alert_events (alert_id, event, at, actor, because, consecutive_failures)
+SELECT alert_id, 'acknowledged', now(), %(actor)s, %(because)s, consecutive_failures FROM changed
+"""
+
+
+def acknowledge(tx: Transaction, alert_id: int, actor: str, because: str) -> None:
+    """Note that somebody looks after an alert: nobody is reminded of it. Done already, or over, changes nothing."""
+    tx.execute(ACKNOWLEDGE, {"alert_id": alert_id, "actor": actor, "because": because})
+
+
+SNOOZE: Final = """
+WITH changed AS (
+    UPDATE medic.alerts
+       SET status = 'snoozed', snoozed_until = %(until)s, remind_at = %(until)s,
+           next_look_at = LEAST(next_look_at, %(until)s)
+     WHERE alert_id = %(alert_id)s AND resolved_at IS NULL AND snoozed_until IS DISTINCT FROM %(until)s
+    RETURNING alert_id, consecutive_failures
+)
+INSERT INTO medic.alert_events (alert_id, event, at, actor, because, consecutive_failures)
+SELECT alert_id, 'snoozed', now(), %(actor)s, %(because)s, consecutive_failures FROM changed
+"""
+
+
+def snooze(tx: Transaction, alert_id: int, until: datetime, actor: str, because: str) -> None:
+    """Leave people alone with an alert until a moment; once it is over this changes nothing."""
+    tx.execute(SNOOZE, {"alert_id": alert_id, "until": until, "actor": actor, "because": because})
 
 
 COUNT_JOB_FAILURES: Final = """
@@ -230,41 +268,3 @@ def notification(tx: Transaction, alert_event_id: int) -> Notification | None:
     if row is None:
         return None
     return Notification(**{**row, "event": AlertEvent(row["event"]), "priority": Priority(row["priority"])})
-
-
-LIST: Final = """
-SELECT a.alert_id, a.service_id, a.heartbeat_name, s.service_name, t.name AS team, a.kind, a.status, a.priority,
-       a.because, a.consecutive_failures, a.opened_at, a.told_at, a.acknowledged_by, a.resolved_at
-  FROM medic.alerts a
-  LEFT JOIN medic.services s USING (service_id)
-  LEFT JOIN medic.teams t USING (team_id)
- WHERE %(active)s::boolean IS NULL OR (a.resolved_at IS NULL) = %(active)s
- ORDER BY a.opened_at DESC, a.alert_id DESC
- LIMIT %(limit)s
-"""
-
-
-@dataclass(frozen=True, slots=True)
-class AlertRow:
-    """An alert as it is listed."""
-
-    alert_id: int
-    service_id: int | None
-    heartbeat_name: str
-    service_name: str | None
-    team: str | None
-    kind: str
-    status: str
-    priority: str
-    because: str
-    consecutive_failures: int
-    opened_at: datetime
-    told_at: datetime | None
-    acknowledged_by: str | None
-    resolved_at: datetime | None
-
-
-def listed(tx: Transaction, *, active: bool | None, limit: int) -> list[AlertRow]:
-    """Alerts, newest first; open ones, ended ones, or both."""
-    with tx.cursor(row_factory=class_row(AlertRow)) as cursor:
-        return cursor.execute(LIST, {"active": active, "limit": limit}).fetchall()

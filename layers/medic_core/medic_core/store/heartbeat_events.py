@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from typing import Final
 
+import psycopg
 from psycopg import sql
 from psycopg.rows import class_row, scalar_row
 
@@ -39,6 +41,49 @@ def listed(tx: Transaction, name_key: str | None, service_name: str | None, limi
     """Heartbeats, newest first."""
     with tx.cursor(row_factory=class_row(HeartbeatRow)) as cursor:
         return cursor.execute(LIST, {"name_key": name_key, "service_name": service_name, "limit": limit}).fetchall()
+
+
+OF_SERVICE: Final = """
+SELECT heartbeat_id, kind AS status, received_at, run_id, exit_status, remote_address, user_agent
+  FROM medic.heartbeat_events
+ WHERE service_id = %(service_id)s
+   AND (%(kinds)s::text[] IS NULL OR kind = ANY(%(kinds)s))
+   AND (%(before_id)s::bigint IS NULL
+        OR (received_at, heartbeat_id) < (%(before_at)s::text::timestamptz, %(before_id)s))
+ ORDER BY received_at DESC, heartbeat_id DESC
+ LIMIT %(limit)s
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class ServiceHeartbeat:
+    """A heartbeat of a service that is known."""
+
+    heartbeat_id: int
+    status: str
+    received_at: datetime
+    run_id: str | None
+    exit_status: int | None
+    remote_address: str | None
+    user_agent: str | None
+
+
+def of_service(
+    tx: Transaction, service_id: int, kinds: Sequence[str] | None, before: tuple[str, int] | None, limit: int
+) -> list[ServiceHeartbeat]:
+    """A service's heartbeats, newest first, from the one before (received_at, id). Raises ValueError for no time."""
+    values = {
+        "service_id": service_id,
+        "kinds": kinds,
+        "before_at": before[0] if before else None,
+        "before_id": before[1] if before else None,
+        "limit": limit,
+    }
+    try:
+        with tx.cursor(row_factory=class_row(ServiceHeartbeat)) as cursor:
+            return cursor.execute(OF_SERVICE, values).fetchall()
+    except psycopg.DataError as error:
+        raise ValueError("not a time") from error
 
 
 NEWEST: Final = """

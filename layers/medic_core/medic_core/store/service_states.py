@@ -27,11 +27,14 @@ WITH service AS (
      WHERE t.ping_key = %(ping_key)s AND s.slug = %(slug)s
 ), key AS (
     SELECT CASE WHEN %(key_id)s::text IS NULL THEN NULL
-                WHEN k.key_id IS NULL OR k.secret_hash <> %(secret_hash)s THEN 'invalid_key'
+                WHEN k.api_key_id IS NULL THEN 'invalid_key'
                 WHEN k.revoked_at <= now() THEN 'revoked_key'
-                WHEN k.expires_at <= now() THEN 'expired_key'
+                WHEN LEAST(k.expires_at, secret.valid_until) <= now() THEN 'expired_key'
+                WHEN k.api_key_id <> %(api_key_id)s OR k.version <> %(key_version)s THEN 'changed_key'
            END AS refusal
-      FROM (VALUES (1)) AS always LEFT JOIN medic.api_keys k ON k.key_id = %(key_id)s
+      FROM (VALUES (1)) AS always
+      LEFT JOIN medic.api_key_secrets secret ON secret.key_id = %(key_id)s
+      LEFT JOIN medic.api_keys k USING (api_key_id)
 ), heard AS (
     UPDATE medic.service_state st
        SET last_heartbeat_at = GREATEST(now(), st.last_heartbeat_at),
@@ -71,7 +74,8 @@ def record(tx: Transaction, signal: Signal, health: Health | None, key: Verified
     values = identification(signal.whom) | heard(signal)
     values |= {
         "key_id": key.key_id if key else None,
-        "secret_hash": key.secret_hash if key else None,
+        "api_key_id": key.api_key_id if key else None,
+        "key_version": key.version if key else None,
         "health": health,
         "is_ping": signal.is_ping,
     }
@@ -145,7 +149,8 @@ def columns(state: State) -> dict[str, Any]:
 CLAIM_DUE: Final = """
 SELECT st.service_id, st.health, st.alert_after, st.last_heartbeat_at, s.heartbeat_name, s.priority, s.threshold,
        s.every_seconds * interval '1 second' AS every,
-       s.reminder_interval_seconds * interval '1 second' AS reminder_interval, s.active, s.muted_until
+       s.reminder_interval_seconds * interval '1 second' AS reminder_interval,
+       s.active AND NOT st.paused AS active, s.muted_until
   FROM medic.service_state st JOIN medic.services s USING (service_id)
  WHERE st.alert_after <= %(now)s
  ORDER BY st.alert_after
@@ -200,6 +205,14 @@ UPDATE medic.service_state SET alert_after = NULL WHERE service_id = ANY(%(servi
 def unwatch(tx: Transaction, service_ids: Sequence[int]) -> None:
     """Wait for nothing from these any more."""
     tx.execute(UNWATCH, {"service_ids": list(service_ids)})
+
+
+MARK_PAUSED: Final = "UPDATE medic.service_state SET paused = %(paused)s WHERE service_id = %(service_id)s"
+
+
+def mark_paused(tx: Transaction, service_id: int, *, paused: bool) -> None:
+    """Repeat in the hot row that a service is paused, or is not any more."""
+    tx.execute(MARK_PAUSED, {"service_id": service_id, "paused": paused})
 
 
 FORGET_TROUBLES: Final = """

@@ -20,11 +20,11 @@ ADD: Final = """
 INSERT INTO medic.services (
     heartbeat_name, name_key, service_name, slug, ping_id, team_id, priority, runbook, every_seconds, threshold,
     grace_period_seconds, max_duration_ms, failure_tolerance, reminder_interval_seconds, alert_when_never_reported,
-    post_only, success_keywords, failure_keywords, start_keywords, unmatched_body)
+    post_only, success_keywords, failure_keywords, start_keywords, unmatched_body, tags)
 SELECT %(heartbeat_name)s, %(name_key)s, %(service_name)s, free.slug, %(ping_id)s, %(team_id)s, %(priority)s,
        %(runbook)s, %(every_seconds)s, %(threshold)s, %(grace_period_seconds)s, %(max_duration_ms)s,
        %(failure_tolerance)s, %(reminder_interval_seconds)s, %(alert_when_never_reported)s, %(post_only)s,
-       %(success_keywords)s, %(failure_keywords)s, %(start_keywords)s, %(unmatched_body)s
+       %(success_keywords)s, %(failure_keywords)s, %(start_keywords)s, %(unmatched_body)s, %(tags)s
   FROM (SELECT CASE n WHEN 1 THEN %(slug)s ELSE %(slug)s || '-' || n END AS slug, n
           FROM generate_series(1, 10000) AS n) AS free
  WHERE NOT EXISTS (SELECT FROM medic.services taken WHERE taken.team_id = %(team_id)s AND taken.slug = free.slug)
@@ -56,13 +56,14 @@ class Configuration:
     failure_keywords: tuple[str, ...] = ()
     start_keywords: tuple[str, ...] = ()
     unmatched_body: str = "ignore"
+    tags: tuple[str, ...] = ()
 
 
 def add(tx: Transaction, new: Configuration, name_key: str, ping_id: UUID) -> int | None:
     """Add a service; None where the name is taken."""
     values = {name: getattr(new, name) for name in Configuration.__dataclass_fields__}
     values |= {"name_key": name_key, "ping_id": ping_id}
-    values |= {name: list(values[name]) for name in ("success_keywords", "failure_keywords", "start_keywords")}
+    values |= {name: list(value) for name, value in values.items() if isinstance(value, tuple)}
     with tx.cursor(row_factory=scalar_row) as cursor:
         return cursor.execute(ADD, values).fetchone()
 
@@ -89,7 +90,8 @@ EDITABLE: Final = frozenset(
         "heartbeat_name", "name_key", "service_name", "slug", "team_id", "priority", "runbook", "active",
         "every_seconds", "threshold", "grace_period_seconds", "max_duration_ms", "failure_tolerance",
         "reminder_interval_seconds", "alert_when_never_reported", "muted_at", "muted_until", "mute_reason", "post_only",
-        "success_keywords", "failure_keywords", "start_keywords", "unmatched_body",
+        "success_keywords", "failure_keywords", "start_keywords", "unmatched_body", "tags", "paused_at",
+        "resume_on_heartbeat", "ping_id",
     }
 )  # fmt: skip
 
@@ -102,20 +104,29 @@ def update(tx: Transaction, service_id: int, changes: Mapping[str, Any]) -> None
     assignments = sql.SQL(", ").join(
         sql.SQL("{} = {}").format(sql.Identifier(name), sql.Placeholder(name)) for name in changes
     )
-    statement = sql.SQL("UPDATE medic.services SET updated_at = now(){} WHERE service_id = %(service_id)s").format(
-        sql.SQL(", ") + assignments if changes else sql.SQL("")
-    )
+    statement = sql.SQL(
+        "UPDATE medic.services SET updated_at = now(), version = version + 1{} WHERE service_id = %(service_id)s"
+    ).format(sql.SQL(", ") + assignments if changes else sql.SQL(""))
     tx.execute(statement, {**changes, "service_id": service_id})
 
 
-READ: Final = """
+#: The columns of a `Service`. `late` is past its interval and within its grace; who is not watched is `paused`.
+COLUMNS: Final = """
 SELECT s.service_id, s.heartbeat_name, s.service_name, s.slug, s.ping_id, s.team_id, t.name AS team, s.priority,
        s.runbook, s.active, s.every_seconds, s.threshold, s.grace_period_seconds, s.max_duration_ms,
        s.failure_tolerance, s.reminder_interval_seconds, s.alert_when_never_reported, s.muted_at, s.muted_until,
        s.mute_reason, s.post_only, s.success_keywords, s.failure_keywords, s.start_keywords, s.unmatched_body,
-       s.created_at,
-       s.updated_at, st.health, st.last_heartbeat_at, st.alert_after, st.silence_allowed, now() AS now
-  FROM medic.services s JOIN medic.service_state st USING (service_id) LEFT JOIN medic.teams t USING (team_id)
+       s.tags, s.paused_at, s.resume_on_heartbeat, s.version, s.created_at, s.updated_at, st.health,
+       st.last_heartbeat_at, st.alert_after, st.silence_allowed, now() AS now, status.status
+  FROM medic.services s JOIN medic.service_state st USING (service_id) LEFT JOIN medic.teams t USING (team_id),
+       LATERAL (SELECT CASE WHEN NOT s.active OR s.paused_at IS NOT NULL THEN 'paused'
+                            WHEN st.health IN ('up', 'degraded')
+                             AND now() > st.alert_after - s.grace_period_seconds * interval '1 second' THEN 'late'
+                            ELSE st.health END AS status) AS status
+"""
+READ: Final = (
+    COLUMNS
+    + """
  WHERE (%(service_id)s::bigint IS NULL OR s.service_id = %(service_id)s)
    AND (%(name_key)s::text IS NULL OR s.name_key = %(name_key)s)
    AND (%(service_name)s::text IS NULL OR s.service_name = %(service_name)s)
@@ -124,6 +135,7 @@ SELECT s.service_id, s.heartbeat_name, s.service_name, s.slug, s.ping_id, s.team
  ORDER BY s.service_id
  LIMIT %(limit)s
 """
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,6 +167,10 @@ class Service:
     failure_keywords: list[str]
     start_keywords: list[str]
     unmatched_body: str
+    tags: list[str]
+    paused_at: datetime | None
+    resume_on_heartbeat: bool
+    version: int
     created_at: datetime
     updated_at: datetime
     health: str
@@ -162,6 +178,7 @@ class Service:
     alert_after: datetime | None
     silence_allowed: timedelta
     now: datetime
+    status: str
 
     @property
     def is_muted(self) -> bool:
@@ -191,3 +208,14 @@ def read(
                 "limit": limit,
             },
         ).fetchall()
+
+
+DELETE: Final = """
+WITH events AS (DELETE FROM medic.heartbeat_events WHERE service_id = %(service_id)s)
+DELETE FROM medic.services WHERE service_id = %(service_id)s
+"""
+
+
+def delete(tx: Transaction, service_id: int) -> None:
+    """Remove a service with all that was heard of it; its alerts stay, without it."""
+    tx.execute(DELETE, {"service_id": service_id})

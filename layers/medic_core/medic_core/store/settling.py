@@ -20,7 +20,8 @@ from medic_core.store.connection import Transaction
 LOCK: Final = """
 SELECT now() AS now, st.service_id, st.health, st.last_heartbeat_at, st.recent_heartbeats, st.alert_after, st.down_at,
        st.degraded, st.extensions, st.consecutive_failures, st.troubles, st.unnamed_run,
-       s.heartbeat_name, s.priority, s.active, s.muted_until, s.threshold, s.failure_tolerance,
+       s.heartbeat_name, s.priority, s.active, st.paused, s.resume_on_heartbeat, s.version, s.muted_until,
+       s.threshold, s.failure_tolerance,
        s.alert_when_never_reported, s.every_seconds * interval '1 second' AS every,
        s.grace_period_seconds * interval '1 second' AS grace,
        s.max_duration_ms * interval '1 millisecond' AS max_duration,
@@ -34,7 +35,10 @@ SELECT now() AS now, st.service_id, st.health, st.last_heartbeat_at, st.recent_h
 
 @dataclass(frozen=True, slots=True)
 class Locked:
-    """A service that nobody else changes until the transaction ends, and the database's time."""
+    """A service that nobody else changes until the transaction ends, and the database's time.
+
+    `accepts` says whether its heartbeats are taken, `service.active` whether it is watched: paused, it is not.
+    """
 
     now: datetime
     service: Watched
@@ -43,6 +47,10 @@ class Locked:
     unnamed_run: str | None
     expects: Expectations
     wanted: PingFilter
+    accepts: bool
+    paused: bool
+    resume_on_heartbeat: bool
+    version: int
 
 
 def lock(tx: Transaction, service_id: int) -> Locked | None:
@@ -61,7 +69,7 @@ def _locked(row: dict[str, Any]) -> Locked:
             priority=Priority(row["priority"]),
             every=row["every"],
             reminder_interval=row["reminder_interval"],
-            active=row["active"],
+            active=row["active"] and not row["paused"],
             muted_until=row["muted_until"],
         ),
         state=State(
@@ -89,6 +97,10 @@ def _locked(row: dict[str, Any]) -> Locked:
             start_keywords=tuple(row["start_keywords"]),
             unmatched=Unmatched(row["unmatched_body"]),
         ),
+        accepts=row["active"],
+        paused=row["paused"],
+        resume_on_heartbeat=row["resume_on_heartbeat"],
+        version=row["version"],
     )
 
 

@@ -27,6 +27,15 @@ def ensure(tx: Transaction, name: str, ping_key: str) -> int:
     return found
 
 
+EXISTING: Final = "SELECT team_id FROM medic.teams WHERE team_id = %(team_id)s"
+
+
+def existing(tx: Transaction, team_id: int | None) -> int | None:
+    """The id, if there is such a team."""
+    with tx.cursor(row_factory=scalar_row) as cursor:
+        return cursor.execute(EXISTING, {"team_id": team_id}).fetchone()
+
+
 BY_PING_KEY: Final = "SELECT team_id FROM medic.teams WHERE ping_key = %(ping_key)s"
 
 

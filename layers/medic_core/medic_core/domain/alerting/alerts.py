@@ -93,6 +93,7 @@ class Look:
     """What the monitor does when it looks at an open alert: the event to record and tell, if any, and the next look."""
 
     alert_id: int
+    status: AlertStatus
     consecutive_failures: int
     event: AlertEvent | None
     because: str
@@ -124,9 +125,10 @@ def open_for(
 
 
 def look(alert: OpenAlert, now: datetime, service: Watched) -> Look:
-    """What is due on an open alert at `now`: a further missed period, the end of a mute, a reminder.
+    """What is due on an open alert at `now`: a further missed period, the end of a mute or a snooze, a reminder.
 
-    Acknowledged and snoozed alerts are not reminded of. Muting silences reminders too.
+    Acknowledged alerts are not reminded of; a snoozed one's next reminder is the end of its snooze, which opens it
+    again. Muting silences reminders too.
     """
     held = suppressed(Circumstances(now, service.active, service.muted_until))
     event, because = _event_due(alert, now, held)
@@ -137,19 +139,25 @@ def look(alert: OpenAlert, now: datetime, service: Watched) -> Look:
     failures = alert.consecutive_failures
     if alert.kind == Trouble.MISSED_HEARTBEAT:
         failures = max(failures, missed_periods(alert.overdue_since, service.every, now))
-    waiting_for = remind_at if alert.status is AlertStatus.OPEN else None
+    status = AlertStatus.OPEN if event is not None else alert.status
+    waiting_for = None if status is AlertStatus.ACKNOWLEDGED else remind_at
     next_look_at = _next_look(alert.kind, alert.overdue_since, now, service, waiting_for, held)
-    return Look(alert.alert_id, failures, event, because, sent, remind_at, next_look_at)
+    return Look(alert.alert_id, status, failures, event, because, sent, remind_at, next_look_at)
 
 
 def _event_due(alert: OpenAlert, now: datetime, held: Suppressed | None) -> tuple[AlertEvent | None, str]:
     if held is not None:
         return None, held.because
-    if alert.told_at is None:
-        return AlertEvent.UNMUTED, "the mute is over and it is still so"
-    if alert.status is AlertStatus.OPEN and alert.remind_at is not None and alert.remind_at <= now:
-        return AlertEvent.REMINDED, "still so"
-    return None, ""
+    is_time = alert.remind_at is not None and alert.remind_at <= now
+    match alert.status:
+        case AlertStatus.SNOOZED if is_time:
+            return AlertEvent.REMINDED, "the snooze is over and it is still so"
+        case AlertStatus.OPEN if alert.told_at is None:
+            return AlertEvent.UNMUTED, "the mute is over and it is still so"
+        case AlertStatus.OPEN if is_time:
+            return AlertEvent.REMINDED, "still so"
+        case _:
+            return None, ""
 
 
 def _next_look(

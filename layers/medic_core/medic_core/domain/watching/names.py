@@ -41,3 +41,9 @@ def is_printable(text: str) -> bool:
     return text.isprintable() or not any(
         unicodedata.category(character) in {"Cc", "Cs", "Cn", "Zl", "Zp"} for character in text
     )
+
+
+def like_pattern(glob: str) -> str:
+    """A glob (`*` any text, `?` any character) as a LIKE pattern of name keys."""
+    escaped = re.sub(r"([\\%_])", r"\\\1", name_key(glob))
+    return escaped.replace("*", "%").replace("?", "_")

@@ -1,0 +1,216 @@
+"""The way in: which route is meant, whether the caller may, whether it was asked before. Then its own handler."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import parse_qsl
+
+from aws_lambda_powertools.event_handler import APIGatewayHttpResolver
+from aws_lambda_powertools.event_handler.api_gateway import Route
+
+import door
+from door import Visitor
+from medic_core import telemetry
+from medic_core.api import answers
+from medic_core.api.answers import Answer
+from medic_core.api.authentication import permitted
+from medic_core.api.limits import Admission
+from medic_core.api.request import Request
+from medic_core.domain.access.api_keys import Scope
+from medic_core.domain.access.rate_limits import Endpoints
+from medic_core.errors import BadRequest, Forbidden, MedicError, MethodNotAllowed, NotFound, Reused, Unauthorized
+from medic_core.flows.relay import relay
+from medic_core.store import idempotency_keys
+
+LOGGER = telemetry.logger("management")
+MAX_IDEMPOTENCY_KEY_LENGTH = 255
+#: Answers are never pages of anybody else's, nor worth keeping.
+HEADERS = {"X-Content-Type-Options": "nosniff", "Cache-Control": "no-store"}
+
+
+def enter(app: APIGatewayHttpResolver, event: dict[str, Any], context: Any) -> Answer:
+    """Answer an event: find its route, let the caller in or not, and say how many requests are left."""
+    request = Request.from_event(event)
+    try:
+        found = _route(app, request)
+        admission, visitor = _admit(request, found)
+    except MedicError as error:
+        return _with_headers(_turned_away(request, error))
+    try:
+        answer = _answer(app, event, context, found, visitor)
+    except MedicError as error:
+        _count(error)
+        answer = answers.failed(error)
+    return _with_headers(admission.stamped(answer))
+
+
+def routes(app: APIGatewayHttpResolver) -> list[Route]:
+    """All routes, in the order in which they are tried."""
+    return [*app._static_routes, *app._dynamic_routes]  # noqa: SLF001  (there is no public list of them)
+
+
+def _route(app: APIGatewayHttpResolver, request: Request) -> Route:
+    matching = [route for route in routes(app) if route.rule.match(request.path)]
+    if not matching:
+        raise NotFound("There is nothing at this path.")
+    for route in matching:
+        if route.method == request.method:
+            return route
+    allowed = ", ".join(sorted({route.method for route in matching}))
+    raise MethodNotAllowed(f"This path answers {allowed}, not {request.method}.", {"Allow": allowed})
+
+
+def _admit(request: Request, route: Route) -> tuple[Admission, Visitor | None]:
+    """Count the request: against its key, else against where it comes from. Raises Unauthorized, TooManyRequests."""
+    endpoints = _endpoints(route)
+    if _scope(route) is None:
+        return door.LIMITS.of_address(endpoints, request.remote_address), None
+    look = lambda: door.LIMITS.look_at_address(endpoints, request.remote_address)  # noqa: E731
+    key = door.KEYS.checked(request.headers, before_hashing=look)
+    admission = door.LIMITS.of_key(endpoints, key)
+    door.KEYS.note_use(request.headers, key)
+    return admission, Visitor(request, key)
+
+
+def _turned_away(request: Request, error: MedicError) -> Answer:
+    """Who has no valid key, or asks for what is not there, is counted against where they come from."""
+    _count(error)
+    if not isinstance(error, Unauthorized | NotFound | MethodNotAllowed):
+        return answers.failed(error)
+    try:
+        admission = door.LIMITS.of_address(Endpoints.MANAGEMENT, request.remote_address)
+    except MedicError as refusal:
+        return answers.failed(refusal)
+    return admission.stamped(answers.failed(error))
+
+
+def _answer(
+    app: APIGatewayHttpResolver, event: dict[str, Any], context: Any, route: Route, visitor: Visitor | None
+) -> Answer:
+    scope = _scope(route)
+    if visitor is not None and scope is not None:
+        permitted(visitor.key, scope)
+    request = Request.from_event(event)
+    resolution = _Resolution(app, _readable(event, request, route), context, visitor)
+    if visitor is None or request.method == "GET":
+        return resolution.run()
+    key = request.headers.get("idempotency-key") if request.method == "POST" else None
+    answer = resolution.run() if key is None else _once(resolution, visitor, key)
+    if _is_success(answer):
+        _relay()
+    return answer
+
+
+def _scope(route: Route) -> Scope | None:
+    """What the route's own declaration says it needs."""
+    return Scope(next(iter(route.security[0].values()))[0]) if route.security else None
+
+
+def _endpoints(route: Route) -> Endpoints:
+    return Endpoints((route.openapi_extensions or {})["x-rate-limit"])
+
+
+def _readable(event: Mapping[str, Any], request: Request, route: Route) -> dict[str, Any]:
+    """The event as the resolver takes it: JSON whatever the content type says. Raises BadRequest, TooLarge."""
+    if request.path.startswith("/v2/"):
+        known = {field.alias for field in route.dependant.query_params}
+        unknown = sorted(set(request.query) - known)
+        if unknown:
+            raise BadRequest(f"{unknown[0][:100]!r} is no parameter of this path.")
+    headers = {**request.headers, "content-type": "application/json"}
+    event = {**event, "headers": headers, "queryStringParameters": _joined(event.get("rawQueryString") or "")}
+    if not route.dependant.body_params:
+        return {**event, "body": None, "isBase64Encoded": False}
+    is_needed = any(field.required for field in route.dependant.body_params)
+    if request.body or is_needed:
+        request.json_object()
+    body = request.body.decode() if request.body else "{}"
+    return {**event, "body": body, "isBase64Encoded": False}
+
+
+def _joined(query: str) -> dict[str, str]:
+    """Parameters as a gateway gives them: what was said several times with commas between."""
+    said: dict[str, list[str]] = {}
+    for name, value in parse_qsl(query, keep_blank_values=True):
+        said.setdefault(name, []).append(value)
+    return {name: ",".join(values) for name, values in said.items()}
+
+
+@dataclass(frozen=True, slots=True)
+class _Resolution:
+    """The route's handler, about to be called."""
+
+    app: APIGatewayHttpResolver
+    event: dict[str, Any]
+    context: Any
+    visitor: Visitor | None
+
+    def run(self) -> Answer:
+        self.app.append_context(visitor=self.visitor)  # type: ignore[no-untyped-call]
+        return self.app.resolve(self.event, self.context)
+
+
+class _Undone(Exception):
+    """An answer that says that nothing was done: neither is it kept."""
+
+    def __init__(self, answer: Answer) -> None:
+        self.answer = answer
+        super().__init__()
+
+
+def _once(resolution: _Resolution, visitor: Visitor, key: str) -> Answer:
+    """Do what a request asks once, however often it comes: what it changes and its answer are kept together."""
+    if not (0 < len(key) <= MAX_IDEMPOTENCY_KEY_LENGTH and key.isascii() and key.isprintable()):
+        raise BadRequest(f"Idempotency-Key must be 1 to {MAX_IDEMPOTENCY_KEY_LENGTH} printable ASCII characters.")
+    request, api_key_id = visitor.request, visitor.key.api_key_id
+    asked = repr((request.method, request.path, sorted(request.query.items()), request.body))
+    digest = hashlib.sha256(asked.encode()).digest()
+    try:
+        with door.DATABASE.transaction() as tx:
+            before = idempotency_keys.claim(tx, api_key_id, key, digest)
+            if before is not None and before.request_digest != digest:
+                raise Reused
+            if before is not None:
+                return {**before.response, "headers": {**before.response["headers"], "Idempotent-Replayed": "true"}}
+            answer = resolution.run()
+            if not _is_success(answer):
+                raise _Undone(answer)
+            idempotency_keys.keep(tx, api_key_id, key, _without_secrets(answer))
+    except _Undone as undone:
+        return undone.answer
+    return answer
+
+
+def _without_secrets(answer: Answer) -> Answer:
+    """An answer as it may be kept: what is shown once is not shown again."""
+    content = json.loads(answer["body"])
+    if isinstance(content["results"], dict) and "api_key" in content["results"]:
+        content["results"]["api_key"] = None
+        content["message"] += " (The key was shown when it was made; rotate it to get another.)"
+    return {**answer, "body": json.dumps(content)}
+
+
+def _is_success(answer: Answer) -> bool:
+    return 200 <= int(answer["statusCode"]) < 300
+
+
+def _relay() -> None:
+    """People hear of it now, not at the next sweep; what does not leave now leaves then."""
+    try:
+        relay(door.DATABASE, door.NOTIFICATIONS)
+    except Exception:
+        LOGGER.exception("notifications wait for the next sweep")
+
+
+def _count(error: MedicError) -> None:
+    if isinstance(error, Unauthorized | Forbidden):
+        telemetry.count("management", telemetry.Metric.AUTHENTICATION_FAILURES, reason=error.reason)
+
+
+def _with_headers(answer: Answer) -> Answer:
+    answer["headers"] = {**HEADERS, **answer["headers"]}
+    return answer

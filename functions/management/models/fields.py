@@ -1,0 +1,108 @@
+"""Kinds of field that several resources have, each described once."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from enum import StrEnum
+from typing import Annotated, Any, Generic, Literal, TypeVar
+
+from aws_lambda_powertools.event_handler.openapi.params import Path, Query
+from pydantic import AfterValidator, AwareDatetime, BaseModel, BeforeValidator, ConfigDict, Field
+
+from medic_core.domain.watching.names import MAX_NAME_LENGTH, is_printable, valid_name
+from medic_core.errors import BadRequest
+
+#: The largest id that the database can hold.
+LARGEST_ID = 2**63 - 1
+DEFAULT_LIMIT = 50
+MAX_LIMIT = 250
+#: What Postgres can keep of a time, with a century to spare on either side.
+EARLIEST_YEAR, LATEST_YEAR = 1900, 9900
+
+Item = TypeVar("Item")
+
+
+class Strict(BaseModel):
+    """What a client sends: unknown fields are refused, and text where numbers are meant."""
+
+    model_config = ConfigDict(extra="forbid", strict=True)
+
+
+class Envelope(BaseModel, Generic[Item]):
+    """What every answer comes in."""
+
+    success: bool = Field(description="Whether it was done")
+    message: str = Field(description="What happened, for people")
+    results: Item
+
+
+class Problem(BaseModel):
+    """An answer that says why something was not done."""
+
+    success: Literal[False] = Field(description="Nothing was changed")
+    message: str = Field(
+        description="What to do about it; names the field where one is wrong", examples=["No service has this id."]
+    )
+    results: Literal[""]
+
+
+class Page(BaseModel, Generic[Item]):
+    """A part of a list."""
+
+    items: list[Item]
+    has_more: bool = Field(description="Whether there is more after this page")
+    cursor: str | None = Field(description="Give it as `cursor` to get the next page; null on the last one")
+
+
+#: Where there is nothing to say but that it was done.
+Nothing = Literal[""]
+
+
+def printable(text: str) -> str:
+    """The text, if it is a line without control characters. Raises ValueError."""
+    if not is_printable(text):
+        raise ValueError("must not contain control characters")
+    return text
+
+
+def _name(text: str) -> str:
+    try:
+        return valid_name(text, "it")
+    except BadRequest as error:
+        raise ValueError(error.message.removeprefix("it ").removesuffix(".")) from error
+
+
+def _written_moment(value: Any) -> Any:
+    """Numbers are not taken for times: nobody can tell seconds from milliseconds."""
+    if not isinstance(value, str | datetime):
+        raise ValueError("must be a time like 2026-01-31T12:00:00Z")  # noqa: TRY004  (pydantic wants a ValueError)
+    return value
+
+
+def _keepable(moment: datetime) -> datetime:
+    if not EARLIEST_YEAR <= moment.year <= LATEST_YEAR:
+        raise ValueError(f"must lie between the years {EARLIEST_YEAR} and {LATEST_YEAR}")
+    return moment
+
+
+def word_of(words: type[StrEnum]) -> BeforeValidator:
+    """Reads one of a closed set, which strict models would want as Python has it."""
+
+    def read(value: Any) -> Any:
+        if not isinstance(value, str) or value not in set(words):
+            raise ValueError(f"must be one of {', '.join(words)}")
+        return words(value)
+
+    return BeforeValidator(read)
+
+
+Text = Annotated[str, AfterValidator(printable)]
+Name = Annotated[str, Field(min_length=1, max_length=MAX_NAME_LENGTH), AfterValidator(_name)]
+Moment = Annotated[AwareDatetime, Field(strict=False), BeforeValidator(_written_moment), AfterValidator(_keepable)]
+Note = Annotated[Text, Field(max_length=1000, description="Why, for those who read the history")]
+Id = Annotated[int, Field(ge=1, le=LARGEST_ID)]
+PathId = Annotated[int, Path(ge=1, le=LARGEST_ID)]
+QueryId = Annotated[int | None, Query(ge=1, le=LARGEST_ID)]
+QueryMoment = Annotated[Moment | None, Query()]
+Limit = Annotated[int, Query(ge=1, le=MAX_LIMIT, description="How many at most")]
+Cursor = Annotated[str | None, Query(max_length=1000, description="The `cursor` of the page before")]

@@ -1,0 +1,245 @@
+"""A service: seconds, a nested schedule, unknown fields refused."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Annotated, Any, Literal
+
+from pydantic import AfterValidator, BaseModel, Field, model_validator
+
+from medic_core.domain.alerting.alerts import Priority
+from medic_core.domain.watching.names import MAX_NAME_LENGTH, slug_of
+from medic_core.domain.watching.schedules import LONGEST_GRACE, LONGEST_INTERVAL, MAX_THRESHOLD, SHORTEST_INTERVAL
+from medic_core.domain.watching.signals import Unmatched
+from medic_core.store.services import Configuration, Service
+from models.fields import Id, Moment, Name, Note, Strict, Text, word_of
+
+MOST_KEYWORDS = 20
+MOST_TAGS = 20
+MAX_RUNBOOK_LENGTH = 2000
+MOST_SECONDS_OF_REMINDERS = 31_536_000
+Status = Literal["new", "up", "degraded", "late", "down", "paused"]
+
+
+def _distinct(tags: list[str]) -> list[str]:
+    return sorted(set(tags))
+
+
+Keywords = Annotated[list[Annotated[Text, Field(min_length=1, max_length=200)]], Field(max_length=MOST_KEYWORDS)]
+Tag = Annotated[Text, Field(min_length=1, max_length=50, pattern=r"^[^\s,]+$")]
+Tags = Annotated[
+    list[Tag],
+    Field(max_length=MOST_TAGS, description="Words to find it by", examples=[["batch", "eu"]]),
+    AfterValidator(_distinct),
+]
+ServiceName = Annotated[
+    Text,
+    Field(min_length=1, max_length=MAX_NAME_LENGTH, description="What people call it", examples=["Nightly backup"]),
+]
+Grace = Annotated[
+    int, Field(ge=0, le=int(LONGEST_GRACE.total_seconds()), description="Seconds after the deadline before an alert")
+]
+MaxDuration = Annotated[int, Field(ge=1, le=2**53, description="How long a run may take, in milliseconds")]
+Tolerance = Annotated[int, Field(ge=1, le=1000, description="How many failed runs in a row make an alert")]
+ReminderInterval = Annotated[
+    int,
+    Field(
+        ge=60, le=MOST_SECONDS_OF_REMINDERS, description="Seconds until the first reminder; null: one expected period"
+    ),
+]
+Watched = Annotated[bool, Field(description="Whether silence since its registration makes an alert")]
+Urgency = Annotated[Priority, word_of(Priority), Field(description="How urgent its alerts are, p1 most")]
+Runbook = Annotated[
+    Text,
+    Field(max_length=MAX_RUNBOOK_LENGTH, description="What to do", examples=["https://runbooks.example.com/backup"]),
+]
+TeamName = Annotated[
+    Name, Field(description="The team that owns it, by name; made if there is none", examples=["infra"])
+]
+
+
+class IntervalSchedule(Strict):
+    """At least `threshold` heartbeats in any window of `every_seconds`."""
+
+    kind: Literal["interval"] = "interval"
+    every_seconds: int = Field(
+        ge=int(SHORTEST_INTERVAL.total_seconds()),
+        le=int(LONGEST_INTERVAL.total_seconds()),
+        description="The length of the window",
+        examples=[3600],
+    )
+    threshold: int = Field(default=1, ge=1, le=MAX_THRESHOLD, description="How many heartbeats at least")
+
+
+class PingFilter(Strict):
+    """Which pings count: POST only, and what words in the body decide."""
+
+    post_only: bool = Field(default=False, description="GET and HEAD are kept, and count for nothing")
+    success_keywords: Keywords = Field(default=[], description="Words in a body that mean success")
+    failure_keywords: Keywords = Field(default=[], description="Words in a body that mean failure; asked first")
+    start_keywords: Keywords = Field(default=[], description="Words in a body that mean a start")
+    unmatched: Annotated[Unmatched, word_of(Unmatched)] = Field(
+        default=Unmatched.IGNORE, description="What a body without any of the words means"
+    )
+
+
+class _Owned(Strict):
+    """Named by a team's id or its name, not both."""
+
+    team_id: Id | None = Field(default=None, description="The team that owns it, by id")
+    team: TeamName | None = None
+
+    @model_validator(mode="after")
+    def _one_team(self) -> _Owned:
+        if self.team_id is not None and self.team is not None:
+            raise ValueError("team_id and team say the same thing: send one of them")
+        return self
+
+
+class NewService(_Owned):
+    """A service to register."""
+
+    heartbeat_name: Name = Field(
+        description="What heartbeats call it: unique, whatever the case", examples=["nightly-backup"]
+    )
+    service_name: ServiceName | None = None
+    schedule: IntervalSchedule
+    grace_period_seconds: Grace = 0
+    max_duration_ms: MaxDuration | None = None
+    failure_tolerance: Tolerance = 1
+    reminder_interval_seconds: ReminderInterval | None = None
+    alert_when_never_reported: Watched = True
+    priority: Urgency = Priority.P3
+    runbook: Runbook = ""
+    tags: Tags = []
+    ping_filter: PingFilter = PingFilter()
+
+    def configuration(self, team_id: int | None) -> Configuration:
+        """The service to register."""
+        return Configuration(
+            heartbeat_name=self.heartbeat_name,
+            service_name=self.service_name or self.heartbeat_name,
+            slug=slug_of(self.heartbeat_name),
+            team_id=team_id,
+            priority=self.priority,
+            runbook=self.runbook,
+            every_seconds=self.schedule.every_seconds,
+            threshold=self.schedule.threshold,
+            grace_period_seconds=self.grace_period_seconds,
+            max_duration_ms=self.max_duration_ms,
+            failure_tolerance=self.failure_tolerance,
+            reminder_interval_seconds=self.reminder_interval_seconds,
+            alert_when_never_reported=self.alert_when_never_reported,
+            post_only=self.ping_filter.post_only,
+            success_keywords=tuple(self.ping_filter.success_keywords),
+            failure_keywords=tuple(self.ping_filter.failure_keywords),
+            start_keywords=tuple(self.ping_filter.start_keywords),
+            unmatched_body=self.ping_filter.unmatched,
+            tags=tuple(self.tags),
+        )
+
+
+#: Columns that may be set to nothing; null for any other field is refused.
+CLEARABLE = {"max_duration_ms", "reminder_interval_seconds", "team_id", "team"}
+
+
+class ChangedService(_Owned):
+    """What may be changed; a field that is not sent stays as it is."""
+
+    service_name: ServiceName | None = None
+    schedule: IntervalSchedule | None = None
+    grace_period_seconds: Grace | None = None
+    max_duration_ms: MaxDuration | None = None
+    failure_tolerance: Tolerance | None = None
+    reminder_interval_seconds: ReminderInterval | None = None
+    alert_when_never_reported: Watched | None = None
+    priority: Urgency | None = None
+    runbook: Runbook | None = None
+    tags: Tags | None = None
+    ping_filter: PingFilter | None = None
+
+    @model_validator(mode="after")
+    def _no_empty_values(self) -> ChangedService:
+        empty = sorted(name for name in self.model_fields_set - CLEARABLE if getattr(self, name) is None)
+        if empty:
+            raise ValueError(f"{', '.join(empty)} must not be null")
+        return self
+
+    def columns(self) -> dict[str, Any]:
+        """The columns that change; the team is looked up by the caller."""
+        changes = self.model_dump(exclude_unset=True, exclude={"schedule", "ping_filter", "team", "team_id"})
+        if self.schedule is not None:
+            changes |= {"every_seconds": self.schedule.every_seconds, "threshold": self.schedule.threshold}
+        if self.ping_filter is not None:
+            changes |= self.ping_filter.model_dump(exclude={"unmatched"})
+            changes["unmatched_body"] = self.ping_filter.unmatched
+        return changes
+
+    @property
+    def changes_team(self) -> bool:
+        return bool(self.model_fields_set & {"team", "team_id"})
+
+
+class Mute(Strict):
+    """How long nobody hears of a service's alerts, and why."""
+
+    until: Moment | None = Field(default=None, description="When the mute ends; a day from now if nobody says")
+    reason: Note | None = None
+
+
+class Pause(Strict):
+    """How a service is paused."""
+
+    resume_on_heartbeat: bool = Field(default=False, description="Its next heartbeat has it watched again")
+
+
+class ReadService(BaseModel):
+    """A service and what is believed of it."""
+
+    service_id: int = Field(examples=[1])
+    heartbeat_name: str = Field(examples=["nightly-backup"])
+    service_name: str = Field(examples=["Nightly backup"])
+    status: Status = Field(description="late: past its deadline, within its grace; paused: not watched")
+    schedule: IntervalSchedule
+    grace_period_seconds: int
+    max_duration_ms: int | None
+    failure_tolerance: int
+    reminder_interval_seconds: int | None
+    alert_when_never_reported: bool
+    team_id: int | None
+    team: str | None
+    priority: Priority
+    runbook: str
+    tags: list[str]
+    ping_filter: PingFilter
+    slug: str = Field(description="What the team's slug ping URLs call it")
+    active: bool = Field(description="Whether its heartbeats are taken: v1's flag")
+    paused_at: datetime | None
+    resume_on_heartbeat: bool
+    muted_until: datetime | None
+    mute_reason: str | None
+    ping_url: str | None = Field(description="Whoever has it can send its heartbeats; null for keys that may not")
+    last_heartbeat_at: datetime | None
+    next_deadline_at: datetime | None = Field(
+        description="When silence becomes an alert; null while nothing is awaited"
+    )
+    created_at: datetime
+    updated_at: datetime
+
+
+def read_service(service: Service, ping_url: str | None) -> ReadService:
+    """The answer for a service."""
+    same = {name: getattr(service, name) for name in ReadService.model_fields if hasattr(service, name)}
+    return ReadService(
+        **same,
+        schedule=IntervalSchedule(every_seconds=service.every_seconds, threshold=service.threshold),
+        ping_filter=PingFilter(
+            post_only=service.post_only,
+            success_keywords=service.success_keywords,
+            failure_keywords=service.failure_keywords,
+            start_keywords=service.start_keywords,
+            unmatched=Unmatched(service.unmatched_body),
+        ),
+        ping_url=ping_url,
+        next_deadline_at=service.alert_after,
+    )
