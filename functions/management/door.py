@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from http import HTTPStatus
+from types import MappingProxyType
 from typing import Annotated, Any, TypeVar
 
 from aws_lambda_powertools.event_handler import Response
@@ -93,10 +94,11 @@ def route(
     tag: str,
     listed: bool = True,
     compress: bool = False,
+    also: Mapping[int, str] = MappingProxyType({}),
 ) -> Callable[[Handler], Handler]:
     """Declare a route: whom it answers (`needs` None: everybody), how often, and how it stands in the document.
 
-    The handler's docstring describes it: its first line is the summary.
+    The handler's docstring describes it: its first line is the summary. `also` are other statuses of the same answer.
     """
 
     def register(handler: Handler) -> Handler:
@@ -109,7 +111,7 @@ def route(
             tags=[tag],
             operation_id=f"{handler.__module__.rpartition('.')[2]}_{handler.__name__}",
             security=[{scheme: [needs]} for scheme in SECURITY_SCHEMES] if needs else [],
-            openapi_extensions={"x-rate-limit": limited.value},
+            openapi_extensions={"x-rate-limit": limited.value, "x-also": dict(also)},
             status_code=status,
             include_in_schema=listed,
             compress=compress,

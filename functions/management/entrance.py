@@ -28,6 +28,7 @@ from medic_core.store import idempotency_keys
 
 LOGGER = telemetry.logger("management")
 MAX_IDEMPOTENCY_KEY_LENGTH = 255
+HEARTBEATS = {"/heartbeat": {"POST"}, "/ping/": {"GET", "HEAD", "POST"}}
 #: Answers are never pages of anybody else's, nor worth keeping.
 HEADERS = {"X-Content-Type-Options": "nosniff", "Cache-Control": "no-store"}
 
@@ -48,20 +49,25 @@ def enter(app: APIGatewayHttpResolver, event: dict[str, Any], context: Any) -> A
     return _with_headers(admission.stamped(answer))
 
 
-def routes(app: APIGatewayHttpResolver) -> list[Route]:
-    """All routes, in the order in which they are tried."""
-    return [*app._static_routes, *app._dynamic_routes]  # noqa: SLF001  (there is no public list of them)
-
-
 def _route(app: APIGatewayHttpResolver, request: Request) -> Route:
-    matching = [route for route in routes(app) if route.rule.match(request.path)]
-    if not matching:
-        raise NotFound("There is nothing at this path.")
+    # There is no public list of them. A path that is spelled out is that path, and not a name in another.
+    spelled_out, with_names = app._static_routes, app._dynamic_routes  # noqa: SLF001
+    matching = [route for route in spelled_out if route.rule.match(request.path)]
+    matching = matching or [route for route in with_names if route.rule.match(request.path)]
     for route in matching:
         if route.method == request.method:
             return route
-    allowed = ", ".join(sorted({route.method for route in matching}))
+    elsewhere = _of_the_heartbeat_function(request.path)
+    methods = {route.method for route in matching} | elsewhere
+    if not methods or request.method in elsewhere:
+        raise NotFound("There is nothing at this path.")
+    allowed = ", ".join(sorted(methods))
     raise MethodNotAllowed(f"This path answers {allowed}, not {request.method}.", {"Allow": allowed})
+
+
+def _of_the_heartbeat_function(path: str) -> set[str]:
+    """The methods that never come here, because the gateway takes them elsewhere."""
+    return next((methods for start, methods in HEARTBEATS.items() if path.startswith(start)), set())
 
 
 def _admit(request: Request, route: Route) -> tuple[Admission, Visitor | None]:
@@ -151,7 +157,8 @@ class _Resolution:
 
     def run(self) -> Answer:
         self.app.append_context(visitor=self.visitor)  # type: ignore[no-untyped-call]
-        return self.app.resolve(self.event, self.context)
+        answer = self.app.resolve(self.event, self.context)
+        return {**answer, "body": answer["body"] or ""}
 
 
 class _Undone(Exception):

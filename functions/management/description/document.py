@@ -25,26 +25,48 @@ implies `heartbeat`, `admin` all). `X-Actor` names who acts, else the key's name
 A POST with an `Idempotency-Key` is done once in 24 hours however often it is sent; the same answer comes back, with
 `Idempotent-Replayed: true`. A service and an API key have an `ETag`: sent back as `If-Match`, it makes sure that nobody
 changed them meanwhile."""
-PROBLEM = {"application/json": {"schema": {"$ref": "#/components/schemas/Problem"}}}
-LIMIT_HEADERS = {
+HEADERS = {
     "X-RateLimit-Limit": ("Requests a minute that are admitted", "integer"),
     "X-RateLimit-Remaining": ("How many of them are left", "integer"),
     "X-RateLimit-Reset": ("Unix time, in seconds, at which the next place becomes free", "integer"),
+    "Retry-After": ("Seconds to wait before trying again", "integer"),
+    "ETag": ("The version, to be sent back as If-Match", "string"),
+    "Idempotent-Replayed": ("true where the answer was given before", "string"),
 }
-RETRY_AFTER = {"Retry-After": ("Seconds to wait before trying again", "integer")}
-ETAG = {"ETag": ("The version, to be sent back as If-Match", "string")}
-REPLAYED = {"Idempotent-Replayed": ("true where the answer was given before", "string")}
-ACTOR = ("X-Actor", "Who does it: up to 255 printable characters")
-IF_MATCH = ("If-Match", 'The ETag of an earlier answer, like "v3"; 412 where it has been changed since')
-IDEMPOTENCY_KEY = ("Idempotency-Key", "1 to 255 printable ASCII characters: repeating the request does it only once")
+LIMIT_HEADERS = ("X-RateLimit-Limit", "X-RateLimit-Remaining", "X-RateLimit-Reset")
+PROBLEMS = {
+    "400": "Something in the request is wrong; the message names it",
+    "401": "No valid API key",
+    "403": "The key lacks the scope",
+    "404": "There is no such thing",
+    "409": "It contradicts what is there already",
+    "412": "It was changed since the version that If-Match names",
+    "413": "The body is too long",
+    "422": "The Idempotency-Key came with another request before",
+    "429": "Too many requests",
+    "503": "The database is away; nothing was changed",
+}
+#: These are sent with a wait.
+WITH_RETRY_AFTER = {"429", "503"}
+ACTOR: tuple[str, str, Json] = ("X-Actor", "Who does it: up to 255 printable characters", {})
+IF_MATCH = (
+    "If-Match",
+    'The ETag of an earlier answer, like "v3"; 412 where it has been changed since',
+    {"pattern": r'^("v[0-9]{1,9}"|\*)$'},
+)
+IDEMPOTENCY_KEY = (
+    "Idempotency-Key",
+    "Repeating the request does it only once",
+    {"pattern": "^[!-~]([ -~]{0,253}[!-~])?$"},
+)
 WITH_VERSION = ("/v2/services/{service_id}", "/v2/api-keys/{api_key_id}")
 #: These answer the same when they have bad news.
 WITH_ILLNESS = ("/health", "/health/ready")
 CHANGING = {"post", "patch", "delete"}
 
 
-def document(resolver: ApiGatewayResolver, base_url: str) -> Json:
-    """The whole description, as JSON. `base_url` is where the API is reached."""
+def document(resolver: ApiGatewayResolver) -> Json:
+    """The whole description, as JSON."""
     found: Json = resolver.get_openapi_schema(
         title="Medic",
         version=medic_core.__version__,
@@ -56,14 +78,15 @@ def document(resolver: ApiGatewayResolver, base_url: str) -> Json:
             "Bearer": HTTPBearer(description="The same key as a bearer token"),
         },
     ).model_dump(mode="json", by_alias=True, exclude_none=True)
-    found["servers"] = [{"url": base_url or "/"}]
+    found["servers"] = [{"url": "/"}]
     for path, operations in heartbeats.paths().items():
         found["paths"].setdefault(path, {}).update(operations)
-    schemas = found["components"]["schemas"]
-    schemas["Problem"] = Problem.model_json_schema()
-    schemas["Done"] = Envelope[Nothing].model_json_schema()
+    components = found["components"]
+    components["headers"] = {name: _described(*header) for name, header in HEADERS.items()}
+    components["responses"] = {status: _problem(status, description) for status, description in PROBLEMS.items()}
+    components["schemas"] |= {"Problem": Problem.model_json_schema(), "Done": Envelope[Nothing].model_json_schema()}
     for name in ("HTTPValidationError", "ValidationError"):
-        schemas.pop(name, None)
+        components["schemas"].pop(name, None)
     for path, operations in found["paths"].items():
         for method, operation in operations.items():
             _complete(path, method, operation)
@@ -75,52 +98,67 @@ def _complete(path: str, method: str, operation: Json) -> None:
     operation.setdefault("security", [])
     endpoints = Endpoints(operation["x-rate-limit"])
     operation["x-rate-limit"] = {"kind": endpoints.value, "requests_per_minute": rate_limits.DEFAULTS[endpoints]}
-    responses: Json = operation["responses"]
-    # The resolver's own answer to what is invalid; ours is a 400. Where 422 is meant, it is said below.
-    responses.pop("422", None)
-    is_json = not path.startswith("/ping/")
-    if is_json:
-        _add_problems(path, method, operation, responses)
-    takes_key = method == "post" and operation["security"] and path != "/heartbeat"
-    for status, response in responses.items():
-        headers = {**LIMIT_HEADERS, **(RETRY_AFTER if status in {"429", "503"} else {})}
-        if path.startswith(WITH_VERSION) and status in {"200", "201"} and method != "delete":
-            headers |= ETAG
-        if takes_key and status in {"200", "201"}:
-            headers |= REPLAYED
-        response["headers"] = {name: _header(*described) for name, described in headers.items()}
-    asked = [ACTOR] if takes_key or method in {"patch", "delete"} else []
-    asked += [IF_MATCH] if path.startswith(WITH_VERSION) and method in CHANGING else []
-    asked += [IDEMPOTENCY_KEY] if takes_key else []
-    if asked:
-        operation["parameters"] = [*operation.get("parameters", []), *(_header_parameter(*one) for one in asked)]
-
-
-def _add_problems(path: str, method: str, operation: Json, responses: Json) -> None:
-    is_v2_change = method in CHANGING and path.startswith("/v2/")
     can_repeat = method == "post" and operation["security"] and path != "/heartbeat"
-    wanted = {
-        "400": (True, "Something in the request is wrong; the message names it"),
-        "401": (operation["security"], "No valid API key"),
-        "403": (operation["security"], "The key lacks the scope"),
-        "404": ("{" in path, "There is no such thing"),
-        "409": (is_v2_change, "It contradicts what is there already"),
-        "412": (is_v2_change and path.startswith(WITH_VERSION), "It was changed since the version of If-Match"),
-        "413": ("requestBody" in operation, "The body is too long"),
-        "422": (can_repeat, "The Idempotency-Key came with another request before"),
-        "429": (True, "Too many requests"),
-        "503": (operation["security"], "The database is away; nothing was changed"),
-    }
-    for status, (is_possible, description) in wanted.items():
-        if is_possible:
-            responses.setdefault(status, {"description": description}).setdefault("content", PROBLEM)
+    has_version = path.startswith(WITH_VERSION)
+    responses: Json = operation["responses"]
+    # The resolver's own answers to what is invalid: ours is a 400. Where 422 is meant, it is said below.
+    for status in ("422", "500"):
+        responses.pop(status, None)
+    for status, description in operation.pop("x-also", {}).items():
+        responses[str(status)] = {**next(iter(responses.values())), "description": description}
+    # No content is no JSON either.
+    responses.get("204", {}).pop("content", None)
+    headers = [*LIMIT_HEADERS, *(["Idempotent-Replayed"] if can_repeat else [])]
+    headers += ["ETag"] if has_version and method != "delete" else []
+    for status, response in responses.items():
+        response["headers"] = _headers(headers + (["Retry-After"] if status in WITH_RETRY_AFTER else []))
+    if not path.startswith("/ping/"):
+        for status in _problems(path, method, operation, can_repeat=can_repeat, has_version=has_version):
+            responses[status] = {"$ref": f"#/components/responses/{status}"}
     if path in WITH_ILLNESS:
         responses["503"] = {**responses["200"], "description": "Something fails that Medic cannot do without"}
+    asked = [ACTOR] if can_repeat or method in {"patch", "delete"} else []
+    asked += [IF_MATCH] if has_version and method in CHANGING else []
+    asked += [IDEMPOTENCY_KEY] if can_repeat else []
+    if asked:
+        operation["parameters"] = [*operation.get("parameters", []), *(_parameter(*one) for one in asked)]
 
 
-def _header(description: str, kind: str) -> Json:
+def _problems(path: str, method: str, operation: Json, *, can_repeat: bool, has_version: bool) -> list[str]:
+    """The problems that a route like this can answer."""
+    is_change = method in CHANGING and path.startswith("/v2/")
+    possible = {
+        "400": True,
+        "401": operation["security"],
+        "403": operation["security"],
+        "404": "{" in path or (path == "/heartbeat" and method == "post"),
+        "409": is_change,
+        "412": is_change and has_version,
+        "413": "requestBody" in operation,
+        "422": can_repeat,
+        "429": True,
+        "503": operation["security"],
+    }
+    return [status for status, is_possible in possible.items() if is_possible]
+
+
+def _problem(status: str, description: str) -> Json:
+    headers = [*LIMIT_HEADERS, *(["Retry-After"] if status in WITH_RETRY_AFTER else [])]
+    return {
+        "description": description,
+        "headers": _headers(headers),
+        "content": {"application/json": {"schema": {"$ref": "#/components/schemas/Problem"}}},
+    }
+
+
+def _headers(names: list[str]) -> Json:
+    return {name: {"$ref": f"#/components/headers/{name}"} for name in names}
+
+
+def _described(description: str, kind: str) -> Json:
     return {"description": description, "schema": {"type": kind}}
 
 
-def _header_parameter(name: str, description: str) -> Json:
-    return {"name": name, "in": "header", "required": False, "description": description, "schema": {"type": "string"}}
+def _parameter(name: str, description: str, limits: Json) -> Json:
+    schema = {"type": "string", **limits}
+    return {"name": name, "in": "header", "required": False, "description": description, "schema": schema}

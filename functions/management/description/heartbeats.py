@@ -25,6 +25,8 @@ def _in_query(name: str, description: str, schema: dict[str, Any]) -> dict[str, 
     return {"name": name, "in": "query", "required": False, "description": description, "schema": schema}
 
 
+#: What no gateway takes for a path of the heartbeat function is refused in the envelope.
+NOBODYS = {TEXT: {"schema": {"type": "string"}}, JSON: {"schema": {"$ref": "#/components/schemas/Problem"}}}
 PING_ID = _in_path("ping_id", "The secret part of a service's ping_url", UUID, EXAMPLE_UUID)
 PING_KEY = _in_path("ping_key", "The ping key of the service's team", "^[A-Za-z0-9_-]{8,64}$", "k3yk3yk3y")
 SLUG = _in_path("slug", "The service's slug", "^[a-z0-9_-]{1,200}$", "nightly-backup")
@@ -62,7 +64,6 @@ def _heartbeat() -> dict[str, Any]:
         "responses": {
             "201": {"description": "Recorded", "content": {JSON: answer}},
             "202": {"description": "Accepted: the database is away", "content": {JSON: answer}},
-            "404": {"description": "No service is registered under that name"},
         },
     }
 
@@ -87,7 +88,7 @@ def _ping(method: str, name: str, parameters: list[dict[str, Any]]) -> dict[str,
             "200": {"description": "OK: recorded, or accepted while the database is away", **content},
             "201": {"description": "A service was registered by this ping", **content},
             "400": {"description": "A slug in upper case, an exit status above 255, a rid that is no UUID", **content},
-            "404": {"description": "This is nobody's URL", **content},
+            "404": {"description": "This is nobody's URL", "content": NOBODYS},
             "429": {"description": "Too many pings of this service", **content},
             "503": {"description": "Nothing could take it: try again", **content},
         },

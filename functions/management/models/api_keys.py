@@ -5,12 +5,12 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 from typing import Annotated, Any
 
-from pydantic import AfterValidator, BaseModel, Field, model_validator
+from pydantic import AfterValidator, BaseModel, Field
 
 from medic_core.domain.access.api_keys import Scope
 from medic_core.domain.access.rate_limits import HIGHEST, Endpoints
 from medic_core.store.api_keys import ApiKey
-from models.fields import Moment, Name, Strict, word_of
+from models.fields import Moment, Name, Strict, unsent, word_of
 
 LONGEST_OVERLAP_SECONDS = 30 * 86_400
 DEFAULT_OVERLAP_SECONDS = 86_400
@@ -46,17 +46,10 @@ class NewApiKey(Strict):
 class ChangedApiKey(Strict):
     """What may be changed; a field that is not sent stays as it is."""
 
-    name: KeyName | None = None
-    scopes: Scopes | None = None
+    name: KeyName = unsent()
+    scopes: Scopes = unsent()
     expires_at: Expiry | None = None
-    rate_limits: RateLimits | None = None
-
-    @model_validator(mode="after")
-    def _no_empty_values(self) -> ChangedApiKey:
-        empty = sorted(name for name in self.model_fields_set - {"expires_at"} if getattr(self, name) is None)
-        if empty:
-            raise ValueError(f"{', '.join(empty)} must not be null")
-        return self
+    rate_limits: RateLimits = unsent()
 
     def columns(self) -> dict[str, Any]:
         """What changes."""

@@ -2,22 +2,26 @@
 
 from __future__ import annotations
 
+import re
 from datetime import datetime
 from enum import StrEnum
 from typing import Annotated, Any, Generic, Literal, TypeVar
 
 from aws_lambda_powertools.event_handler.openapi.params import Path, Query
 from pydantic import AfterValidator, AwareDatetime, BaseModel, BeforeValidator, ConfigDict, Field
+from pydantic.config import JsonDict
 
 from medic_core.domain.watching.names import MAX_NAME_LENGTH, is_printable, valid_name
 from medic_core.errors import BadRequest
 
-#: The largest id that the database can hold.
-LARGEST_ID = 2**63 - 1
+#: The largest whole number that every JSON client reads as it was written.
+LARGEST_ID = 2**53 - 1
 DEFAULT_LIMIT = 50
 MAX_LIMIT = 250
 #: What Postgres can keep of a time, with a century to spare on either side.
 EARLIEST_YEAR, LATEST_YEAR = 1900, 9900
+
+RFC_3339 = re.compile(r"\d{4}-\d\d-\d\d[Tt ]\d\d:\d\d(:\d\d(\.\d+)?)?([Zz]|[+-]\d\d:?\d\d)", re.ASCII)
 
 Item = TypeVar("Item")
 
@@ -74,8 +78,8 @@ def _name(text: str) -> str:
 
 def _written_moment(value: Any) -> Any:
     """Numbers are not taken for times: nobody can tell seconds from milliseconds."""
-    if not isinstance(value, str | datetime):
-        raise ValueError("must be a time like 2026-01-31T12:00:00Z")  # noqa: TRY004  (pydantic wants a ValueError)
+    if not isinstance(value, datetime) and not (isinstance(value, str) and RFC_3339.fullmatch(value)):
+        raise ValueError("must be a time like 2026-01-31T12:00:00Z")
     return value
 
 
@@ -96,8 +100,19 @@ def word_of(words: type[StrEnum]) -> BeforeValidator:
     return BeforeValidator(read)
 
 
-Text = Annotated[str, AfterValidator(printable)]
-Name = Annotated[str, Field(min_length=1, max_length=MAX_NAME_LENGTH), AfterValidator(_name)]
+def unsent() -> Any:
+    """The default of a field that may be left out and must not be null: it stands for no value of its own."""
+    return Field(default=None, json_schema_extra=_without_default)
+
+
+def _without_default(schema: JsonDict) -> None:
+    schema.pop("default", None)
+
+
+#: What `printable` refuses, as far as JSON Schema can say it.
+PLAIN: JsonDict = {"pattern": "^[^\\u0000-\\u001f\\u007f-\\u009f\\u2028\\u2029]*$"}
+Text = Annotated[str, Field(json_schema_extra=PLAIN), AfterValidator(printable)]
+Name = Annotated[str, Field(min_length=1, max_length=MAX_NAME_LENGTH, json_schema_extra=PLAIN), AfterValidator(_name)]
 Moment = Annotated[AwareDatetime, Field(strict=False), BeforeValidator(_written_moment), AfterValidator(_keepable)]
 Note = Annotated[Text, Field(max_length=1000, description="Why, for those who read the history")]
 Id = Annotated[int, Field(ge=1, le=LARGEST_ID)]

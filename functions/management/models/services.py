@@ -12,7 +12,7 @@ from medic_core.domain.watching.names import MAX_NAME_LENGTH, slug_of
 from medic_core.domain.watching.schedules import LONGEST_GRACE, LONGEST_INTERVAL, MAX_THRESHOLD, SHORTEST_INTERVAL
 from medic_core.domain.watching.signals import Unmatched
 from medic_core.store.services import Configuration, Service
-from models.fields import Id, Moment, Name, Note, Strict, Text, word_of
+from models.fields import Id, Moment, Name, Note, Strict, Text, unsent, word_of
 
 MOST_KEYWORDS = 20
 MOST_TAGS = 20
@@ -139,38 +139,27 @@ class NewService(_Owned):
         )
 
 
-#: Columns that may be set to nothing; null for any other field is refused.
-CLEARABLE = {"max_duration_ms", "reminder_interval_seconds", "team_id", "team"}
-
-
 class ChangedService(_Owned):
     """What may be changed; a field that is not sent stays as it is."""
 
-    service_name: ServiceName | None = None
-    schedule: IntervalSchedule | None = None
-    grace_period_seconds: Grace | None = None
+    service_name: ServiceName = unsent()
+    schedule: IntervalSchedule = unsent()
+    grace_period_seconds: Grace = unsent()
     max_duration_ms: MaxDuration | None = None
-    failure_tolerance: Tolerance | None = None
+    failure_tolerance: Tolerance = unsent()
     reminder_interval_seconds: ReminderInterval | None = None
-    alert_when_never_reported: Watched | None = None
-    priority: Urgency | None = None
-    runbook: Runbook | None = None
-    tags: Tags | None = None
-    ping_filter: PingFilter | None = None
-
-    @model_validator(mode="after")
-    def _no_empty_values(self) -> ChangedService:
-        empty = sorted(name for name in self.model_fields_set - CLEARABLE if getattr(self, name) is None)
-        if empty:
-            raise ValueError(f"{', '.join(empty)} must not be null")
-        return self
+    alert_when_never_reported: Watched = unsent()
+    priority: Urgency = unsent()
+    runbook: Runbook = unsent()
+    tags: Tags = unsent()
+    ping_filter: PingFilter = unsent()
 
     def columns(self) -> dict[str, Any]:
         """The columns that change; the team is looked up by the caller."""
         changes = self.model_dump(exclude_unset=True, exclude={"schedule", "ping_filter", "team", "team_id"})
-        if self.schedule is not None:
+        if "schedule" in self.model_fields_set:
             changes |= {"every_seconds": self.schedule.every_seconds, "threshold": self.schedule.threshold}
-        if self.ping_filter is not None:
+        if "ping_filter" in self.model_fields_set:
             changes |= self.ping_filter.model_dump(exclude={"unmatched"})
             changes["unmatched_body"] = self.ping_filter.unmatched
         return changes

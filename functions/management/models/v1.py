@@ -8,12 +8,12 @@ from typing import Annotated, Any
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
 from medic_core.domain.alerting.alerts import Priority
-from medic_core.domain.watching.names import MAX_NAME_LENGTH, slug_of, valid_name
+from medic_core.domain.watching.names import slug_of, valid_name
 from medic_core.domain.watching.schedules import LONGEST_INTERVAL, MAX_THRESHOLD
 from medic_core.store.alert_lists import AlertRow
 from medic_core.store.heartbeat_events import HeartbeatRow
 from medic_core.store.services import Configuration, Service
-from models.fields import Name, Text, word_of
+from models.fields import Name, Text, unsent, word_of
 from models.services import MAX_RUNBOOK_LENGTH
 
 DEFAULT_TEAM = "site-reliability"
@@ -87,15 +87,15 @@ class Registration(Lenient):
 class Changes(Lenient):
     """What may be changed; a field that is not sent stays as it is."""
 
-    service_name: Name = Field(default="", max_length=MAX_NAME_LENGTH)
-    alert_interval: Minutes = 1
-    threshold: Threshold = 1
-    priority: V1Priority = Priority.P3
-    runbook: Runbook = ""
-    team: Name = ""
-    active: Flag = 1
-    muted: Flag = 0
-    down: Flag = 0
+    service_name: Name = unsent()
+    alert_interval: Minutes = unsent()
+    threshold: Threshold = unsent()
+    priority: V1Priority = unsent()
+    runbook: Runbook = unsent()
+    team: Name = unsent()
+    active: Flag = unsent()
+    muted: Flag = unsent()
+    down: Flag = unsent()
 
     def columns(self) -> dict[str, Any]:
         """The columns that change by themselves; team, muted and down take more."""

@@ -92,7 +92,7 @@ def _file(content: str, content_type: str, headers: dict[str, str] | None = None
 @cache
 def _document() -> dict[str, Any]:
     assert isinstance(router.api_resolver, ApiGatewayResolver)
-    return document(router.api_resolver, door.SETTINGS.base_url)
+    return document(router.api_resolver)
 
 
 @cache

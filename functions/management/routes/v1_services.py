@@ -23,12 +23,13 @@ from models.fields import LARGEST_ID, MAX_LIMIT, Envelope, Nothing, Text
 from models.v1 import Changes, Registration, V1Service, v1_service
 
 router = Router()  # type: ignore[no-untyped-call]
+KNOWN = {200: "It was registered already, and stays as it is"}
 HeartbeatName = Annotated[str, Path(description="Whatever the case")]
 
 
-@door.route(router, "POST", "/service", needs=Scope.WRITE, status=HTTPStatus.CREATED, tag="v1")
+@door.route(router, "POST", "/service", needs=Scope.WRITE, status=HTTPStatus.CREATED, tag="v1", also=KNOWN)
 def registered(wanted: Annotated[Registration, Body()]) -> Response[Envelope[Nothing]]:
-    """Register a service; one that is registered already stays as it is, and is a 200."""
+    """Register a service; one that is registered already stays as it is."""
     with door.DATABASE.transaction() as tx:
         team_id = register.team_named(tx, wanted.team)
         service_id = register.register(tx, wanted.configuration(team_id))
