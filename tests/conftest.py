@@ -20,7 +20,8 @@ settings.load_profile("gate" if os.environ.get("CI") else "anywhere")
 
 HAS_REDIS = servers.redis(ROOT) is not None
 #: A Python without a wheel of Redis, on a machine without Redis, has nothing to run these on; the header says so.
-collect_ignore = [] if HAS_REDIS else ["integration/test_key_cache.py"]
+NEEDS_REDIS = ["integration/test_key_cache.py", "integration/test_limiters.py", "integration/test_limits_together.py"]
+collect_ignore = [] if HAS_REDIS else NEEDS_REDIS
 pytest_plugins = [
     "tests.fixtures.postgres",
     "tests.fixtures.redis",
@@ -32,4 +33,4 @@ pytest_plugins = [
 
 
 def pytest_report_header() -> str:
-    return "redis: a real one" if HAS_REDIS else "redis: none here, so test_key_cache.py is left out"
+    return "redis: a real one" if HAS_REDIS else f"redis: none here, so these are left out: {NEEDS_REDIS}"

@@ -166,7 +166,7 @@ def _take(request: Request, signal: Signal, key: VerifiedKey | None) -> Taken | 
     try:
         taken = record_signal(DATABASE, signal, key)
     except Unavailable:
-        SPOOL.keep(replace(signal, received_at=request.received_at))
+        SPOOL.keep(replace(signal, received_at=request.received_at), key.key_id if key else None)
         _count("SPOOLED")
         return None
     if taken.told:

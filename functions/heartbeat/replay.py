@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import timedelta
-from typing import Any
+from typing import Any, NamedTuple
 
 from medic_core import config, telemetry
 from medic_core.adapters.spool import from_text
@@ -28,6 +28,14 @@ FIRST_WAIT = timedelta(seconds=5)
 LONGEST_WAIT = timedelta(minutes=1)
 
 
+class Waiting(NamedTuple):
+    """A message of the spool, and what it says."""
+
+    record: dict[str, Any]
+    signal: Signal
+    key_id: str | None
+
+
 def handler(event: dict[str, Any], context: object) -> dict[str, Any]:  # noqa: ARG001
     """Replay a batch; what the database could not take comes back later, what cannot be read goes to the dead letters.
 
@@ -45,25 +53,25 @@ def handler(event: dict[str, Any], context: object) -> dict[str, Any]:  # noqa: 
     return {"batchItemFailures": [{"itemIdentifier": record["messageId"]} for record in waiting]}
 
 
-def _read(records: list[dict[str, Any]]) -> tuple[list[tuple[dict[str, Any], Signal]], list[dict[str, Any]]]:
+def _read(records: list[dict[str, Any]]) -> tuple[list[Waiting], list[dict[str, Any]]]:
     readable, poison = [], []
     for record in records:
         try:
-            readable.append((record, from_text(record["body"])))
+            readable.append(Waiting(record, *from_text(record["body"])))
         except ValueError as error:
             LOGGER.warning("not a signal: to the dead letters", message_id=record["messageId"], because=str(error))
             poison.append(record)
     return readable, poison
 
 
-def _replay(readable: list[tuple[dict[str, Any], Signal]]) -> tuple[int, list[dict[str, Any]]]:
+def _replay(readable: list[Waiting]) -> tuple[int, list[dict[str, Any]]]:
     """Replay in the order of receipt: (how many came in, what comes back). A database that is away ends it."""
     waiting: list[dict[str, Any]] = []
     is_away = False
-    for record, signal in sorted(readable, key=lambda pair: str(pair[1].received_at)):
+    for record, signal, key_id in sorted(readable, key=lambda one: str(one.signal.received_at)):
         try:
-            if not is_away and replay_signal(DATABASE, signal) is None:
-                LOGGER.warning("nobody is meant by a spooled signal (any more)", signal_id=str(signal.signal_id))
+            if not is_away and replay_signal(DATABASE, signal, key_id) is None:
+                LOGGER.warning("a spooled signal means nobody, or its key had ended", signal_id=str(signal.signal_id))
         except Unavailable:
             is_away = True
         except Exception:

@@ -8,7 +8,7 @@ from enum import StrEnum
 from typing import Annotated, Any, Generic, Literal, TypeVar
 
 from aws_lambda_powertools.event_handler.openapi.params import Path, Query
-from pydantic import AfterValidator, AwareDatetime, BaseModel, BeforeValidator, ConfigDict, Field
+from pydantic import AfterValidator, AwareDatetime, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 from pydantic.config import JsonDict
 
 from medic_core.domain.watching.names import MAX_NAME_LENGTH, is_printable, valid_name
@@ -26,10 +26,28 @@ RFC_3339 = re.compile(r"\d{4}-\d\d-\d\d[Tt ]\d\d:\d\d(:\d\d(\.\d+)?)?([Zz]|[+-]\
 Item = TypeVar("Item")
 
 
+def _whole(value: Any) -> Any:
+    """JSON knows one kind of number: 5.0 is 5."""
+    if isinstance(value, list):
+        return [_whole(one) for one in value]
+    return int(value) if isinstance(value, float) and value.is_integer() else value
+
+
 class Strict(BaseModel):
     """What a client sends: unknown fields are refused, and text where numbers are meant."""
 
     model_config = ConfigDict(extra="forbid", strict=True)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _numbers(cls, sent: Any) -> Any:
+        return {name: _whole(value) for name, value in sent.items()} if isinstance(sent, dict) else sent
+
+
+class Lenient(Strict):
+    """What a client of v1 sends: unknown fields are ignored."""
+
+    model_config = ConfigDict(extra="ignore")
 
 
 class Envelope(BaseModel, Generic[Item]):
@@ -102,11 +120,7 @@ def word_of(words: type[StrEnum]) -> BeforeValidator:
 
 def unsent() -> Any:
     """The default of a field that may be left out and must not be null: it stands for no value of its own."""
-    return Field(default=None, json_schema_extra=_without_default)
-
-
-def _without_default(schema: JsonDict) -> None:
-    schema.pop("default", None)
+    return Field(default=None)
 
 
 #: What `printable` refuses, as far as JSON Schema can say it.

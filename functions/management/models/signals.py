@@ -4,17 +4,15 @@ from __future__ import annotations
 
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 
-from models.fields import Name
+from models.fields import Lenient, Name
 
 Reportable = Literal["UP", "DOWN", "DEGRADED", "STARTED", "COMPLETED", "FAILED"]
 
 
-class PostedHeartbeat(BaseModel):
+class PostedHeartbeat(Lenient):
     """One signal of a service."""
-
-    model_config = ConfigDict(extra="ignore", strict=True)
 
     heartbeat_name: Name = Field(description="As it was registered, whatever the case", examples=["nightly-backup"])
     status: Reportable = Field(examples=["UP"])

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Annotated, Any
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
+from pydantic import BaseModel, BeforeValidator, Field
 
 from medic_core.domain.alerting.alerts import Priority
 from medic_core.domain.watching.names import slug_of, valid_name
@@ -13,21 +13,16 @@ from medic_core.domain.watching.schedules import LONGEST_INTERVAL, MAX_THRESHOLD
 from medic_core.store.alert_lists import AlertRow
 from medic_core.store.heartbeat_events import HeartbeatRow
 from medic_core.store.services import Configuration, Service
-from models.fields import Name, Text, unsent, word_of
+from models.fields import Lenient, Name, Text, unsent, word_of
 from models.services import MAX_RUNBOOK_LENGTH
 
 DEFAULT_TEAM = "site-reliability"
 MOST_MINUTES = int(LONGEST_INTERVAL.total_seconds()) // 60
 
 
-def _whole(value: Any) -> Any:
-    """JSON knows one kind of number: 5.0 is 5."""
-    return int(value) if isinstance(value, float) and value.is_integer() else value
-
-
 def _flag(value: Any) -> Any:
     """0 and 1, as v1 writes them; true and false mean the same."""
-    if value in (0, 1) and not isinstance(value, float):
+    if value in (0, 1):
         return int(value)
     raise ValueError("must be 0 or 1")
 
@@ -36,18 +31,8 @@ def _lowered(value: Any) -> Any:
     return value.lower() if isinstance(value, str) else value
 
 
-class Lenient(BaseModel):
-    """What a client of v1 sends."""
-
-    model_config = ConfigDict(extra="ignore", strict=True)
-
-
-Minutes = Annotated[
-    int, BeforeValidator(_whole), Field(ge=1, le=MOST_MINUTES, description="Minutes between heartbeats", examples=[60])
-]
-Threshold = Annotated[
-    int, BeforeValidator(_whole), Field(ge=1, le=MAX_THRESHOLD, description="How many heartbeats in that time at least")
-]
+Minutes = Annotated[int, Field(ge=1, le=MOST_MINUTES, description="Minutes between heartbeats", examples=[60])]
+Threshold = Annotated[int, Field(ge=1, le=MAX_THRESHOLD, description="How many heartbeats in that time at least")]
 V1Priority = Annotated[
     Priority, word_of(Priority), BeforeValidator(_lowered), Field(description="p1 is the most urgent")
 ]

@@ -94,8 +94,8 @@ class RedisLine:
         self._connection = self._under_way = None
 
     def _ready(self) -> Connection:
-        # A question that nobody waited for must not answer the next one; what an idle line has to read is its end.
-        if self._under_way is not None or (self._connection is not None and self._connection.can_read(timeout=0)):
+        # A question that nobody waited for must not answer the next one.
+        if self._under_way is not None or (self._connection is not None and _has_ended(self._connection)):
             self.close()
         if self._connection is None:
             self._connection = self._connect()
@@ -123,3 +123,13 @@ class RedisLine:
         self.close()
         self._avoid_until = time.monotonic() + AVOIDED_SECONDS
         self._on_away()
+
+
+def _has_ended(connection: Connection) -> bool:
+    """Whether the server has hung up: what an idle line has to read is its end."""
+    from redis.exceptions import RedisError  # noqa: PLC0415  (as in `ask`)
+
+    try:
+        return connection.can_read(timeout=0)
+    except (RedisError, OSError):
+        return True

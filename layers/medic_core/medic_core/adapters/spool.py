@@ -20,10 +20,10 @@ class SqsSpool:
     def __init__(self, queue: SqsQueue) -> None:
         self._queue = queue
 
-    def keep(self, signal: Signal) -> None:
+    def keep(self, signal: Signal, key_id: str | None) -> None:
         """Returns once it is kept; raises Unavailable otherwise."""
         try:
-            self._queue.send([to_text(signal)])
+            self._queue.send([to_text(signal, key_id)])
         except Exception as error:
             # Whatever the queue's library raises, the client must hear that its heartbeat was not taken.
             raise Unavailable from error
@@ -33,13 +33,14 @@ class SqsSpool:
         return self._queue.waiting()
 
 
-def to_text(signal: Signal) -> str:
-    """A signal as it waits. It must know when it was received."""
+def to_text(signal: Signal, key_id: str | None = None) -> str:
+    """A signal as it waits, with what it was sent with. It must know when it was received."""
     if signal.received_at is None:
         raise ValueError("a signal is spooled with the time of its receipt")
     return json.dumps(
         {
             "signal_id": str(signal.signal_id),
+            "key_id": key_id,
             "whom": _whom_to_json(signal.whom),
             "kind": signal.kind,
             "is_ping": signal.is_ping,
@@ -54,11 +55,15 @@ def to_text(signal: Signal) -> str:
     )
 
 
-def from_text(text: str) -> Signal:
-    """Read a signal that waited. Raises ValueError for what is not one, or holds what the database cannot keep."""
+def from_text(text: str) -> tuple[Signal, str | None]:
+    """Read a signal that waited and the id of the key that it was sent with, None for ping URLs.
+
+    Raises ValueError for what is not one, or holds what the database cannot keep.
+    """
     try:
         kept = json.loads(text)
-        return Signal(
+        key_id = _text(kept["key_id"]) if kept.get("key_id") is not None else None
+        signal = Signal(
             signal_id=UUID(kept["signal_id"]),
             whom=_whom_from_json(kept["whom"]),
             kind=SignalKind(kept["kind"]),
@@ -71,6 +76,7 @@ def from_text(text: str) -> Signal:
             user_agent=_text(kept["user_agent"]),
             received_at=_aware(datetime.fromisoformat(kept["received_at"])),
         )
+        return signal, key_id
     except (KeyError, TypeError, AttributeError, RecursionError) as error:
         raise ValueError(f"not a spooled signal: {error!r}") from error
 

@@ -12,7 +12,7 @@ from medic_core.domain.watching.states import Heard, Trouble, advance, is_sign_o
 from medic_core.errors import NotFound
 from medic_core.flows import change
 from medic_core.flows.register import register_for_slug
-from medic_core.store import alerts, job_runs, service_states, services, settling
+from medic_core.store import alerts, api_keys, job_runs, service_states, services, settling
 from medic_core.store.connection import Database, Transaction
 from medic_core.store.settling import Locked
 
@@ -33,12 +33,17 @@ def settle_signal(database: Database, service_id: int, signal: Signal) -> Taken:
         return _settle(tx, service_id, signal)
 
 
-def replay_signal(database: Database, signal: Signal) -> Taken | None:
+def replay_signal(database: Database, signal: Signal, key_id: str | None = None) -> Taken | None:
     """Record a signal that waited in the spool, with its own time, exactly once in effect.
 
-    None where nobody is meant by it any more, or its service is inactive.
+    None where nobody is meant by it any more, its service is inactive, or its key had ended when it was received:
+    that could not be asked while the database was away.
     """
     with database.transaction() as tx:
+        if key_id is not None:
+            stored = api_keys.find(tx, key_id, signal.received_at)
+            if stored is None or stored.refusal is not None:
+                return None
         service_id = services.find(tx, signal.whom)
         if service_id is None and isinstance(signal.whom, BySlug) and signal.whom.create:
             service_id = register_for_slug(tx, signal.whom)

@@ -16,9 +16,10 @@ from medic_core.store.connection import Transaction
 
 FIND: Final = """
 SELECT k.api_key_id, s.key_id, k.name, k.scopes, k.version, k.rate_limits, s.secret_hash,
-       CASE WHEN k.revoked_at <= now() THEN 'revoked_key'
-            WHEN LEAST(k.expires_at, s.valid_until) <= now() THEN 'expired_key' END AS refusal
-  FROM medic.api_key_secrets s JOIN medic.api_keys k USING (api_key_id)
+       CASE WHEN k.revoked_at <= moment.at THEN 'revoked_key'
+            WHEN LEAST(k.expires_at, s.valid_until) <= moment.at THEN 'expired_key' END AS refusal
+  FROM medic.api_key_secrets s JOIN medic.api_keys k USING (api_key_id),
+       LATERAL (SELECT COALESCE(%(at)s::timestamptz, now()) AS at) AS moment
  WHERE s.key_id = %(key_id)s
 """
 
@@ -48,10 +49,10 @@ class StoredSecret:
         )
 
 
-def find(tx: Transaction, key_id: str) -> StoredSecret | None:
-    """The secret of that public id."""
+def find(tx: Transaction, key_id: str, at: datetime | None = None) -> StoredSecret | None:
+    """The secret of that public id, as it is now or was at a moment."""
     with tx.cursor(row_factory=class_row(StoredSecret)) as cursor:
-        return cursor.execute(FIND, {"key_id": key_id}).fetchone()
+        return cursor.execute(FIND, {"key_id": key_id, "at": at}).fetchone()
 
 
 #: The operator's own key may be given again with every deployment: its name is its id.
