@@ -66,7 +66,8 @@ def _heartbeat(request: Request) -> answers.Answer:
 
 def _answer_to(request: Request, key: VerifiedKey) -> answers.Answer:
     try:
-        taken = _take_with(request, _read_heartbeat(request), permitted(key, Scope.HEARTBEAT))
+        permitted(key, Scope.HEARTBEAT)
+        taken = _take_with(request, _read_heartbeat(request), key)
     except MedicError as error:
         _count_refusal(error)
         return answers.failed(error)

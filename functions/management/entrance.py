@@ -195,9 +195,10 @@ def _once(resolution: _Resolution, visitor: Visitor, key: str) -> Answer:
 def _without_secrets(answer: Answer) -> Answer:
     """An answer as it may be kept: what is shown once is not shown again."""
     content = json.loads(answer["body"])
-    if isinstance(content["results"], dict) and "api_key" in content["results"]:
-        content["results"]["api_key"] = None
-        content["message"] += " (The key was shown when it was made; rotate it to get another.)"
+    if not isinstance(content["results"], dict) or "api_key" not in content["results"]:
+        return answer
+    content["results"]["api_key"] = None
+    content["message"] += " (The key was shown when it was made; rotate it to get another.)"
     return {**answer, "body": json.dumps(content)}
 
 

@@ -85,7 +85,7 @@ def document(resolver: ApiGatewayResolver) -> Json:
     components["headers"] = {name: _described(*header) for name, header in HEADERS.items()}
     components["responses"] = {status: _problem(status, description) for status, description in PROBLEMS.items()}
     components["schemas"] |= {"Problem": Problem.model_json_schema(), "Done": Envelope[Nothing].model_json_schema()}
-    for name in ("HTTPValidationError", "ValidationError"):
+    for name in ("HTTPValidationError", "ResponseValidationError", "ValidationError"):
         components["schemas"].pop(name, None)
     for path, operations in found["paths"].items():
         for method, operation in operations.items():

@@ -36,12 +36,21 @@ SAID = _in_path(
     "^(start|fail|log|1?[0-9]{1,2}|2[0-4][0-9]|25[0-5])$",
     "start",
 )
+#: Two that look the same to a description: a service's own URL with what is said, and a slug's.
+SECRET = _in_path(
+    "secret", "The secret part of a service's ping_url, or its team's ping key", "^[A-Za-z0-9_-]{8,64}$", EXAMPLE_UUID
+)
+SAID_OR_SLUG = _in_path(
+    "said_or_slug",
+    "After a ping_url: start, fail, log or an exit status up to 255. After a ping key: the service's slug",
+    "^[a-z0-9_-]{1,200}$",
+    "start",
+)
 RID = _in_query("rid", "Which of several runs this is about: a UUID", {"type": "string", "pattern": UUID})
 CREATE = _in_query("create", "1: register a service of that slug where there is none", {"type": "string"})
 PINGS = {
     "/ping/{ping_id}": ("", [PING_ID, RID]),
-    "/ping/{ping_id}/{said}": ("_said", [PING_ID, SAID, RID]),
-    "/ping/{ping_key}/{slug}": ("_slug", [PING_KEY, SLUG, RID, CREATE]),
+    "/ping/{secret}/{said_or_slug}": ("_said", [SECRET, SAID_OR_SLUG, RID, CREATE]),
     "/ping/{ping_key}/{slug}/{said}": ("_slug_said", [PING_KEY, SLUG, SAID, RID, CREATE]),
 }
 

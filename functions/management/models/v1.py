@@ -48,7 +48,7 @@ class Registration(Lenient):
     alert_interval: Minutes
     environment: Name | None = Field(default=None, description="Goes before the name, with a hyphen", examples=["prod"])
     threshold: Threshold = 1
-    team: Name = DEFAULT_TEAM
+    team: Name = Field(default=DEFAULT_TEAM, description="The team that owns it; made if there is none")
     priority: V1Priority = Priority.P3
     runbook: Runbook = ""
 

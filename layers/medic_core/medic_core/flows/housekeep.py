@@ -5,13 +5,24 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import timedelta
 
-from medic_core.store import connection, deliveries, heartbeat_events, outbox
+from medic_core.store import (
+    api_keys,
+    connection,
+    deliveries,
+    heartbeat_events,
+    idempotency_keys,
+    outbox,
+    snapshots,
+)
 from medic_core.store.connection import Database
 
 DAYS_AHEAD = 14
 EVENT_DAYS = 30
 DELIVERY_DAYS = 30
 OUTBOX_DAYS = 7
+SNAPSHOT_DAYS = 90
+#: Of secrets that have ended: until then their users hear "not valid any more".
+SECRET_DAYS = 90
 #: Each removes 10,000 rows at most, so that no statement holds its locks for long.
 MOST_ROUNDS = 100
 
@@ -58,4 +69,10 @@ def _drop_partitions(database: Database) -> int:
 
 def _forget_some(database: Database) -> int:
     with database.transaction() as tx:
-        return deliveries.forget(tx, DELIVERY_DAYS) + outbox.forget(tx, OUTBOX_DAYS)
+        return (
+            deliveries.forget(tx, DELIVERY_DAYS)
+            + outbox.forget(tx, OUTBOX_DAYS)
+            + snapshots.forget(tx, SNAPSHOT_DAYS)
+            + idempotency_keys.forget(tx)
+            + api_keys.forget_secrets(tx, SECRET_DAYS)
+        )
