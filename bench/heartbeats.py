@@ -33,7 +33,9 @@ def report() -> str:
         own = Database(url)
         ensure_admin_key(own, KEY, hashing)
         own.close()
-        os.environ.update(DATABASE_URL=url, REDIS_URL="", MEDIC_KEY_CACHE_SECRET="bench")
+        os.environ.update(
+            DATABASE_URL=url, REDIS_URL="", MEDIC_KEY_CACHE_SECRET="bench", RATE_LIMIT_HEARTBEAT_REQUESTS="1000000"
+        )
         sys.modules.pop("ingest", None)
         ingest = importlib.import_module("ingest")
         with psycopg.connect(url, autocommit=True) as bare:
@@ -71,7 +73,7 @@ def _names() -> itertools.cycle[str]:
 
 def _bare(connection: psycopg.Connection[tuple[object, ...]]) -> Callable[[], object]:
     names = _names()
-    (secret_hash,) = connection.execute("SELECT secret_hash FROM medic.api_keys").fetchone() or ("",)
+    api_key_id, version = connection.execute("SELECT api_key_id, version FROM medic.api_keys").fetchone() or (0, 0)
 
     def call() -> object:
         values = {
@@ -80,7 +82,8 @@ def _bare(connection: psycopg.Connection[tuple[object, ...]]) -> Callable[[], ob
             "ping_key": None,
             "slug": None,
             "key_id": "benchadmin",
-            "secret_hash": secret_hash,
+            "api_key_id": api_key_id,
+            "key_version": version,
             "health": "up",
             "is_ping": False,
             "signal_id": uuid4(),

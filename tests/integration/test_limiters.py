@@ -113,7 +113,7 @@ def test_a_line_that_the_server_has_closed_is_made_again(redis: Redis, redis_url
     for client in redis.client_list():
         if int(client["id"]) != redis.client_id():
             redis.client_kill_filter(_id=client["id"])
-    time.sleep(0.05)
+    time.sleep(redis_line.TRUSTED_SECONDS)
     assert limiter.ask("caller", 5).verdict().remaining == 3
 
 

@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 #: Redis may cost this much, once; then it is not asked again for a while. Nobody waits for it request by request.
 PATIENCE_SECONDS = 0.05
 AVOIDED_SECONDS = 5.0
+#: A line that was idle for longer (a frozen environment's) is looked at before it is trusted.
+TRUSTED_SECONDS = 1.0
 
 
 class Question:
@@ -46,6 +48,7 @@ class RedisLine:
         self._connection: Connection | None = None
         self._under_way: Question | None = None
         self._avoid_until = 0.0
+        self._used_at = 0.0
 
     @property
     def is_open(self) -> bool:
@@ -95,8 +98,9 @@ class RedisLine:
 
     def _ready(self) -> Connection:
         # A question that nobody waited for must not answer the next one.
-        if self._under_way is not None or (self._connection is not None and _has_ended(self._connection)):
+        if self._under_way is not None or (self._connection is not None and self._has_ended(self._connection)):
             self.close()
+        self._used_at = time.monotonic()
         if self._connection is None:
             self._connection = self._connect()
         return self._connection
@@ -119,17 +123,18 @@ class RedisLine:
         connection.connect()  # type: ignore[no-untyped-call]
         return connection
 
+    def _has_ended(self, connection: Connection) -> bool:
+        """Whether the server has hung up on a line that was idle for a while: what it has to read is its end."""
+        from redis.exceptions import RedisError  # noqa: PLC0415  (as in `ask`)
+
+        if time.monotonic() - self._used_at < TRUSTED_SECONDS:
+            return False
+        try:
+            return connection.can_read(timeout=0)
+        except (RedisError, OSError):
+            return True
+
     def _give_up(self) -> None:
         self.close()
         self._avoid_until = time.monotonic() + AVOIDED_SECONDS
         self._on_away()
-
-
-def _has_ended(connection: Connection) -> bool:
-    """Whether the server has hung up: what an idle line has to read is its end."""
-    from redis.exceptions import RedisError  # noqa: PLC0415  (as in `ask`)
-
-    try:
-        return connection.can_read(timeout=0)
-    except (RedisError, OSError):
-        return True
