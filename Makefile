@@ -10,7 +10,7 @@ LOCK := $(VENV)/bin/uv pip compile --quiet --universal --python-version 3.11 --g
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help run test contract lint format bench migrate lock clean
+.PHONY: help run test fuzz contract lint format bench migrate lock clean
 
 help: ## Show this
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -20,6 +20,9 @@ run: $(VENV)/run.done ## Run everything here, until Ctrl-C (MEDIC_PORT=3000, MED
 
 test: $(VENV)/run.done $(VENV)/test.done ## Run the tests (T=tests/unit for one place)
 	@$(PY) -m pytest $(T)
+
+fuzz: $(VENV)/run.done $(VENV)/test.done ## Look for answers that contradict the description (EXAMPLES=200)
+	@MEDIC_FUZZ_EXAMPLES=$(or $(EXAMPLES),200) $(PY) -m pytest tests/system/test_description.py --timeout 3600
 
 contract: $(VENV)/run.done $(VENV)/test.done ## Run the tests of what is built and declared
 	@$(PY) -m pytest tests/contract

@@ -41,13 +41,25 @@ def a_signal(name: str = "nightly-backup", kind: SignalKind = SignalKind.UP, **m
 #: Every moment that the rules look at; moving them all back is how time passes in a test.
 MOMENTS = {
     "service_state": ("last_heartbeat_at", "alert_after", "down_at"),
-    "services": ("created_at", "muted_at", "muted_until"),
-    "alerts": ("overdue_since", "opened_at", "told_at", "remind_at", "next_look_at"),
+    "services": ("created_at", "muted_at", "muted_until", "paused_at"),
+    "alerts": (
+        "overdue_since",
+        "opened_at",
+        "told_at",
+        "remind_at",
+        "next_look_at",
+        "acknowledged_at",
+        "snoozed_until",
+    ),
     "alert_events": ("at",),
     "heartbeat_events": ("received_at",),
     "job_runs": ("started_at", "completed_at"),
     "monitor_state": ("last_sweep_at", "spool_waiting_since", "gap_start", "gap_end"),
     "outbox": ("leave_at", "created_at"),
+    "api_keys": ("expires_at", "revoked_at", "last_used_at"),
+    "api_key_secrets": ("valid_until",),
+    "service_snapshots": ("created_at", "restored_at"),
+    "idempotency_keys": ("created_at",),
     "notification_deliveries": ("due_at", "queued_at", "last_attempt_at"),
 }
 
