@@ -154,9 +154,7 @@ class Stage:
         self._servers.append(server)
 
     def _parameters(self) -> dict[str, str]:
-        parameters = {PARAMETERS[name]: value for name, value in self._given.items()}
-        migrations = next(one for one in self._template.artifacts() if one.logical_id == "MigrationsLayer")
-        return {**parameters, "MigrationsVersion": migrations.digest()}
+        return {PARAMETERS[name]: value for name, value in self._given.items()}
 
     def _greet(self, key: str | None) -> None:
         tell()

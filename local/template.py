@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import io
 import zipfile
 from collections.abc import Iterator, Mapping
@@ -40,13 +39,6 @@ class Artifact:
             for path in self.files():
                 archive.write(path, self.prefix + path.relative_to(self.folder).as_posix())
         return buffer.getvalue()
-
-    def digest(self) -> str:
-        """Changes when its content does."""
-        digest = hashlib.sha256()
-        for path in self.files():
-            digest.update(path.name.encode() + b"\0" + path.read_bytes() + b"\0")
-        return digest.hexdigest()[:16]
 
 
 class Template:

@@ -14,6 +14,7 @@ from jsonschema import Draft202012Validator
 from pydantic import ValidationError
 
 import medic_core
+from local.template import Template
 from medic_core.domain.access.api_keys import Scope
 from medic_core.domain.access.rate_limits import Endpoints
 from medic_core.errors import BadRequest
@@ -67,6 +68,8 @@ def test_every_operation_says_who_may_how_often_and_what_can_come_of_it(document
     assert len(ids) == len(set(ids)) > 50
     shapes = [re.sub(r"{\w+}", "{}", path) for path in document["paths"]]
     assert len(shapes) == len(set(shapes))
+    named = [tag["name"] for tag in document["tags"]]
+    assert set(named) == {tag for _, _, one in operations(document) for tag in one["tags"]}
     for path, method, one in operations(document):
         where = f"{method} {path}"
         assert method in HTTP_METHODS, where
@@ -162,6 +165,8 @@ def test_the_description_of_a_heartbeat_is_what_is_taken(functions: Functions) -
 def test_facts_that_are_said_twice_are_the_same() -> None:
     newest = max(path.name for path in MIGRATIONS.glob("*.sql") if ".rollback." not in path.name)
     assert newest == f"{NEWEST_MIGRATION}.sql"
+    template = Template(ROOT / "infra" / "template.yaml")
+    assert template.content["Resources"]["Migrations"]["Properties"]["Version"] == NEWEST_MIGRATION
     assert tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["version"] == medic_core.__version__
 
 

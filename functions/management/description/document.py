@@ -25,6 +25,18 @@ implies `heartbeat`, `admin` all). `X-Actor` names who acts, else the key's name
 A POST with an `Idempotency-Key` is done once in 24 hours however often it is sent; the same answer comes back, with
 `Idempotent-Replayed: true`. A service and an API key have an `ETag`: sent back as `If-Match`, it makes sure that nobody
 changed them meanwhile."""
+#: In the order in which the page shows them.
+TAGS = {
+    "heartbeats": "What services send",
+    "services": "What is watched",
+    "alerts": "What is wrong, and who looks after it",
+    "snapshots": "What services were before they were changed",
+    "api keys": "Who may do what",
+    "teams": "Who owns services",
+    "v1": "As users of v1 know it: intervals in minutes, flags 0 or 1",
+    "health": "Is Medic itself well?",
+    "docs": "This description",
+}
 HEADERS = {
     "X-RateLimit-Limit": ("Requests a minute that are admitted", "integer"),
     "X-RateLimit-Remaining": ("How many of them are left", "integer"),
@@ -79,8 +91,10 @@ def document(resolver: ApiGatewayResolver) -> Json:
         },
     ).model_dump(mode="json", by_alias=True, exclude_none=True)
     found["servers"] = [{"url": "/"}]
+    found["tags"] = [{"name": name, "description": about} for name, about in TAGS.items()]
     for path, operations in heartbeats.paths().items():
         found["paths"].setdefault(path, {}).update(operations)
+    found["paths"] = dict(sorted(found["paths"].items()))
     components = found["components"]
     components["headers"] = {name: _described(*header) for name, header in HEADERS.items()}
     components["responses"] = {status: _problem(status, description) for status, description in PROBLEMS.items()}
