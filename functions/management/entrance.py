@@ -132,10 +132,9 @@ def _readable(event: Mapping[str, Any], request: Request, route: Route) -> dict[
     if not route.dependant.body_params:
         return {**event, "body": None, "isBase64Encoded": False}
     is_needed = any(field.required for field in route.dependant.body_params)
-    if request.body or is_needed:
-        request.json_object()
-    body = request.body.decode() if request.body else "{}"
-    return {**event, "body": body, "isBase64Encoded": False}
+    # Written anew: what was read here is what the resolver reads, whatever it was encoded in.
+    sent = request.json_object() if request.body or is_needed else {}
+    return {**event, "body": json.dumps(sent), "isBase64Encoded": False}
 
 
 def _joined(query: str) -> dict[str, str]:

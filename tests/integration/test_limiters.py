@@ -98,13 +98,16 @@ def test_redis_that_has_forgotten_the_script_is_told_it_again(redis: Redis, redi
 
 
 def test_a_question_that_nobody_waited_for_does_not_answer_the_next(redis_url: str) -> None:
-    limiter = RedisLimiter(RedisLine(redis_url))
+    line = RedisLine(redis_url)
+    limiter = RedisLimiter(line)
     limiter.ask("one", 100).verdict()
-    forgotten = limiter.ask("one", 100)
+    forgotten, connection = limiter.ask("one", 100), line._connection
+    assert line.call("PING") == "PONG"
+    assert line._connection is connection
     assert limiter.ask("another", 7).verdict().limit == 7
     assert limiter.ask("another", 7).verdict().remaining == 5
-    # The one that was overtaken is decided here: nobody is refused for it.
-    assert forgotten.verdict().admitted
+    # The one that was overtaken was heard out.
+    assert forgotten.verdict().remaining == 98
 
 
 def test_a_line_that_the_server_has_closed_is_made_again(redis: Redis, redis_url: str) -> None:

@@ -434,6 +434,43 @@ def test_few_runs_make_no_statistics(functions: Functions, database: Database) -
     assert set(stats.values()) == {None}
 
 
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-16", "utf-32"])
+def test_json_is_read_in_every_encoding_that_json_may_have(functions: Functions, encoding: str) -> None:
+    body = json.dumps({"heartbeat_name": "Überwachung", "schedule": {"every_seconds": 60}}, ensure_ascii=False)
+    created = functions.api("POST", "/v2/services", body.encode(encoding), content_type="application/octet-stream")
+    assert (created.status, created.json["results"]["heartbeat_name"]) == (201, "Überwachung")
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"\xff\xfe",
+        b"\xed\xa0\x80",
+        b'{"runbook": "\xff"}',
+        '{"runbook": "\\ud800"}',
+        '{"runbook": "\\u0000"}',
+        '{"runbook": NaN}',
+        '{"grace_period_seconds": Infinity}',
+        '{"grace_period_seconds": 1e400}',
+        '{"grace_period_seconds": ' + "9" * 5000 + "}",
+        '{"tags": ' + "[" * 5000 + "]" * 5000 + "}",
+        '{"a": ' * 5000 + "1" + "}" * 5000,
+        "[]",
+        "null",
+        '"text"',
+        "runbook=x",
+        "",
+    ],
+)
+@pytest.mark.parametrize(
+    "kind", ["application/json", "application/x-www-form-urlencoded", "multipart/form-data; boundary=x"]
+)
+def test_hostile_bodies_are_refused(functions: Functions, database: Database, body: str | bytes, kind: str) -> None:
+    a_service(database)
+    for method, path in (("PATCH", "/v2/services/1"), ("POST", "/v2/services"), ("POST", "/v2/api-keys")):
+        assert functions.api(method, path, body, content_type=kind).status == 400, (method, path)
+
+
 @pytest.mark.parametrize(
     "text", ["<script>alert(1)</script>", "=cmd|'/C calc'!A0", "{{7*7}}", "a\u202eb", "'; DROP TABLE x; --"]
 )

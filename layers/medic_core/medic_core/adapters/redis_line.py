@@ -56,7 +56,9 @@ class RedisLine:
         return bool(self._url) and time.monotonic() >= self._avoid_until
 
     def ask(self, *command: str | bytes | int | float) -> Question:
-        """Send a command without waiting for the reply."""
+        """Send a command without waiting for the reply. A question that is under way is heard out first."""
+        if self._under_way is not None:
+            self._under_way.reply()
         if not self.is_open:
             return Question(self, is_sent=False)
         # 50-100 ms to import: nobody pays it who has no Redis, or is only loaded.
@@ -97,8 +99,7 @@ class RedisLine:
         self._connection = self._under_way = None
 
     def _ready(self) -> Connection:
-        # A question that nobody waited for must not answer the next one.
-        if self._under_way is not None or (self._connection is not None and self._has_ended(self._connection)):
+        if self._connection is not None and self._has_ended(self._connection):
             self.close()
         self._used_at = time.monotonic()
         if self._connection is None:
