@@ -227,7 +227,7 @@ def test_last_used_is_known_without_a_write_for_each_request(
     for _ in range(20):
         functions.heartbeat(UP, made["api_key"])
     assert rows(database, "SELECT last_used_at, xmin::text FROM medic.api_keys WHERE name = 'ci'") == [(used, writes)]
-    functions.module("ingest").KEYS.cache._kept.clear()
+    functions.module("ingest").KEYS.cache._noted_until.clear()
     with database.transaction() as tx:
         tx.execute("UPDATE medic.api_keys SET last_used_at = now() - %(long)s", {"long": timedelta(hours=1)})
     functions.heartbeat(UP, made["api_key"])

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 from redis import Redis
 
@@ -68,14 +70,16 @@ def test_what_is_used_is_remembered_and_what_is_not_is_forgotten(monkeypatch: py
     monkeypatch.setattr(key_cache.time, "monotonic", lambda: clock)
     cache = KeyCache("shared", RedisLine(""))
     cache.put(TEXT, KEY)
-    assert [cache.is_to_be_noted(TEXT), cache.is_to_be_noted(TEXT)] == [True, False]
+    assert [cache.is_to_be_noted(KEY), cache.is_to_be_noted(KEY)] == [True, False]
     for _ in range(20):
         clock += key_cache.SECONDS - 1
         assert cache.get(TEXT) == KEY
-    assert [cache.is_to_be_noted(TEXT), cache.is_to_be_noted(TEXT)] == [True, False]
+    assert [cache.is_to_be_noted(KEY), cache.is_to_be_noted(KEY)] == [True, False]
     clock += key_cache.SECONDS
     assert cache.get(TEXT) is None
-    assert not cache.is_to_be_noted("another")
+    for number in range(key_cache.MOST_KEYS + 10):
+        cache.is_to_be_noted(replace(KEY, key_id=f"key{number}"))
+    assert len(cache._noted_until) == key_cache.MOST_KEYS
 
 
 def test_a_new_instance_takes_heartbeats_while_the_database_is_away(

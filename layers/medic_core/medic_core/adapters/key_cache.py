@@ -30,7 +30,6 @@ DIGEST_BYTES = 32
 class _Kept:
     key: VerifiedKey
     until: float
-    note_at: float
 
 
 class KeyCache:
@@ -42,6 +41,7 @@ class KeyCache:
         # Without a shared secret, what this instance writes would be unreadable for the others.
         self._line = line if secret else RedisLine("")
         self._kept: OrderedDict[str, _Kept] = OrderedDict()
+        self._noted_until: OrderedDict[str, float] = OrderedDict()
 
     def get(self, presented: str) -> VerifiedKey | None:
         """What is known of a key as it was presented, if it was seen lately."""
@@ -72,17 +72,20 @@ class KeyCache:
         """Know nothing of a key any more: it has changed."""
         self._kept.pop(self._mac(b"key", presented.encode()), None)
 
-    def is_to_be_noted(self, presented: str) -> bool:
-        """Whether the use of a remembered key should be written down: once in a while, not with each request."""
-        kept = self._kept.get(self._mac(b"key", presented.encode()))
-        if kept is None or kept.note_at > time.monotonic():
+    def is_to_be_noted(self, key: VerifiedKey) -> bool:
+        """Whether the use of a key should be written down: once in a while, not with each request."""
+        now = time.monotonic()
+        if self._noted_until.get(key.key_id, 0.0) > now:
             return False
-        kept.note_at = time.monotonic() + NOTED_EVERY_SECONDS
+        self._noted_until[key.key_id] = now + NOTED_EVERY_SECONDS
+        self._noted_until.move_to_end(key.key_id)
+        if len(self._noted_until) > MOST_KEYS:
+            self._noted_until.popitem(last=False)
         return True
 
     def _keep(self, digest: str, key: VerifiedKey) -> None:
         now = time.monotonic()
-        self._kept[digest] = _Kept(key, now + SECONDS, note_at=now)
+        self._kept[digest] = _Kept(key, now + SECONDS)
         self._kept.move_to_end(digest)
         while len(self._kept) > MOST_KEYS:
             self._kept.popitem(last=False)

@@ -70,10 +70,9 @@ class Authenticator:
 
         `is_recorded` is False where the database is away and should not be tried again.
         """
-        text = presented_key(headers)
-        if not self.cache.is_to_be_noted(text):
+        if not self.cache.is_to_be_noted(key):
             return
-        self.cache.share(text, key)
+        self.cache.share(presented_key(headers), key)
         if is_recorded:
             with suppress(Unavailable), self.database.autocommit() as connection:
                 api_keys.note_use(connection, key.api_key_id)
