@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import Any
 
 import pytest
 
 from medic_core.adapters import hashing
 from medic_core.domain.access.api_keys import Scope
+from medic_core.flows.sweep import sweep
 from medic_core.store import api_keys
 from medic_core.store.connection import Database
 from tests.builders import a_service, away, hears, rows
@@ -261,13 +263,53 @@ def test_nothing_is_read_without_a_key(functions: Functions, path: str) -> None:
     assert functions.api("GET", path, key=None).status == 401
 
 
-def test_health_is_open_and_says_what_is_not_configured(functions: Functions) -> None:
+def test_health_is_open_and_says_what_is_not_configured(functions: Functions, database: Database) -> None:
+    sweep(database, 0, timedelta(seconds=15))
     whole = functions.api("GET", "/health", key=None)
     assert (whole.status, whole.json["status"]) == (200, "healthy")
     assert whole.json["components"]["slack"]["status"] == "not_configured"
     assert [functions.api("GET", f"/health/{part}", key=None).status for part in ("live", "ready")] == [200, 200]
     network = functions.api("GET", "/v1/healthcheck/network", key=None)
     assert (network.status, network.body) == (204, "")
+
+
+@pytest.mark.parametrize(
+    ("what", "component", "status"),
+    [
+        ("UPDATE medic.monitor_state SET last_sweep_at = now() - interval '2 minutes'", "monitor", "healthy"),
+        ("UPDATE medic.monitor_state SET last_sweep_at = now() - interval '4 minutes'", "monitor", "unhealthy"),
+        ("UPDATE public._yoyo_migration SET applied_at_utc = now() AT TIME ZONE 'UTC'", "monitor", "not_yet"),
+        ("UPDATE public._yoyo_migration SET applied_at_utc = now() - interval '1 day'", "monitor", "unhealthy"),
+        ("DELETE FROM public._yoyo_migration WHERE migration_id > '0004'", "migrations", "unhealthy"),
+        (
+            "UPDATE public._yoyo_migration SET migration_id = '9999.later' WHERE migration_id LIKE '0005%%'",
+            "migrations",
+            "healthy",
+        ),
+    ],
+)
+def test_health_sees_a_monitor_that_stopped_and_a_schema_that_is_behind(
+    functions: Functions, database: Database, what: str, component: str, status: str
+) -> None:
+    if "_yoyo" not in what or component == "migrations":
+        sweep(database, 0, timedelta(seconds=15))
+    with database.transaction() as tx:
+        tx.execute(what)
+    reply = functions.api("GET", "/health", key=None)
+    assert reply.json["components"][component]["status"] == status
+    assert (reply.status, reply.json["status"]) == ((503, "unhealthy") if status == "unhealthy" else (200, "healthy"))
+    assert functions.api("GET", "/health/ready", key=None).status == (
+        503 if reply.status == 503 and component == "migrations" else 200
+    )
+
+
+def test_health_sees_a_queue_that_is_away(
+    functions: Functions, database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sweep(database, 0, timedelta(seconds=15))
+    monkeypatch.setenv("AWS_ENDPOINT_URL", "http://127.0.0.1:1")
+    reply = functions.api("GET", "/health", key=None)
+    assert (reply.status, reply.json["components"]["queue"]["status"]) == (503, "unhealthy")
 
 
 def test_a_database_that_is_away_is_a_503_with_retry_after(

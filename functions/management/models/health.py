@@ -36,7 +36,7 @@ class Monitor(BaseModel):
     """The sweeps that find what is silent."""
 
     status: Literal["healthy", "unhealthy", "not_yet"] = Field(
-        description="unhealthy: none was completed for three minutes; not_yet: none ever"
+        description="unhealthy: none was completed for three minutes; not_yet: none ever, and Medic is that new"
     )
     seconds_since_sweep: float | None
 

@@ -117,12 +117,14 @@ def _queue_answers() -> bool:
 
 
 def _monitor(found: DatabaseHealth | None) -> Monitor:
-    if found is None or found.since_sweep is None:
-        return Monitor(status="not_yet" if found else "unhealthy", seconds_since_sweep=None)
+    if found is None:
+        return Monitor(status="unhealthy", seconds_since_sweep=None)
+    if found.since_sweep is None:
+        is_new = found.since_installation is not None and found.since_installation <= LONGEST_WITHOUT_SWEEP
+        return Monitor(status="not_yet" if is_new else "unhealthy", seconds_since_sweep=None)
     is_late = found.since_sweep > LONGEST_WITHOUT_SWEEP
-    return Monitor(
-        status="unhealthy" if is_late else "healthy", seconds_since_sweep=round(found.since_sweep.total_seconds(), 3)
-    )
+    seconds = round(found.since_sweep.total_seconds(), 3)
+    return Monitor(status="unhealthy" if is_late else "healthy", seconds_since_sweep=seconds)
 
 
 def _redis() -> OptionalComponent:

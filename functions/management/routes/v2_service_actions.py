@@ -75,7 +75,9 @@ def ping_key_rotated(caller: Caller, service_id: PathId) -> Response[Envelope[Re
 @door.route(router, "POST", "/v2/services/bulk", needs=Scope.WRITE, tag=TAG)
 def many_changed(caller: Caller, wanted: Annotated[Bulk, Body()]) -> Response[Envelope[BulkResults]]:
     """Do the same to many services; each is done or not by itself, and the answer says which."""
-    items = [_done(caller, wanted, service_id) for service_id in dict.fromkeys(wanted.service_ids)]
+    # In the order of their ids, so that two requests for the same services wait for one another and not in a circle.
+    done = {service_id: _done(caller, wanted, service_id) for service_id in sorted(set(wanted.service_ids))}
+    items = [done[service_id] for service_id in dict.fromkeys(wanted.service_ids)]
     succeeded = sum(item.success for item in items)
     results = BulkResults(items=items, succeeded=succeeded, failed=len(items) - succeeded)
     return door.answer(results, f"{succeeded} of {len(items)} services done.")

@@ -14,17 +14,21 @@ from medic_core.store.connection import Transaction
 NEWEST_MIGRATION: Final = "0005.management"
 #: The migration library's own table; it lies in `public` (adapters.migrations says why).
 CHECK: Final = """
-SELECT now() - last_sweep_at AS since_sweep,
-       (SELECT max(migration_id) FROM public._yoyo_migration) AS newest_migration
-  FROM medic.monitor_state
+SELECT now() - state.last_sweep_at AS since_sweep,
+       now() - schema.installed_at AT TIME ZONE 'UTC' AS since_installation,
+       schema.newest_migration
+  FROM medic.monitor_state state,
+       (SELECT max(migration_id) AS newest_migration, min(applied_at_utc) AS installed_at
+          FROM public._yoyo_migration) AS schema
 """
 
 
 @dataclass(frozen=True, slots=True)
 class DatabaseHealth:
-    """That it answers, how long ago a sweep was completed (None: never), and how far its schema is."""
+    """That it answers, when a sweep was last completed (None: never), when it was set up, and how far its schema is."""
 
     since_sweep: timedelta | None
+    since_installation: timedelta | None
     newest_migration: str | None
 
     @property
