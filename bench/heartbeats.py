@@ -78,6 +78,7 @@ def _bare(connection: psycopg.Connection[tuple[object, ...]]) -> Callable[[], ob
     def call() -> object:
         values = {
             "name_key": name_key(next(names)),
+            "service_id": None,
             "ping_id": None,
             "ping_key": None,
             "slug": None,

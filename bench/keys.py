@@ -214,8 +214,8 @@ def _parts(ingest: ModuleType) -> str:
         "reading the event": lambda: Request.from_event(next(events)),
         "the key, remembered": lambda: ingest.KEYS.remembered(request.headers, lambda: None),
         "the limit, in memory": lambda: ingest.LIMITS.of_key(Endpoints.HEARTBEAT, key).stamped(answer),
-        "reading the signal": lambda: ingest._read_heartbeat(request),
-        "the statement and what it says": lambda: ingest._take(request, ingest._read_heartbeat(request), key),
+        "reading the signal": lambda: ingest.bodies.heartbeat(request),
+        "the statement and what it says": lambda: ingest._take(request, ingest.bodies.heartbeat(request), key),
         "the answer": lambda: answers.enveloped("Heartbeat Posted Successfully.", status=201),
     }
     found = measure.alternated(calls, COUNT, ROUNDS)

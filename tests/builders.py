@@ -40,7 +40,7 @@ def a_signal(name: str = "nightly-backup", kind: SignalKind = SignalKind.UP, **m
 
 #: Every moment that the rules look at; moving them all back is how time passes in a test.
 MOMENTS = {
-    "service_state": ("last_heartbeat_at", "alert_after", "down_at"),
+    "service_state": ("last_heartbeat_at", "alert_after", "down_at", "flapping_until"),
     "services": ("created_at", "muted_at", "muted_until", "paused_at"),
     "alerts": (
         "overdue_since",
@@ -50,10 +50,11 @@ MOMENTS = {
         "next_look_at",
         "acknowledged_at",
         "snoozed_until",
+        "counted_until",
     ),
     "alert_events": ("at",),
     "heartbeat_events": ("received_at",),
-    "job_runs": ("started_at", "completed_at"),
+    "job_runs": ("started_at", "completed_at", "stale_after", "stale_at"),
     "monitor_state": ("last_sweep_at", "spool_waiting_since", "gap_start", "gap_end"),
     "outbox": ("leave_at", "created_at"),
     "api_keys": ("expires_at", "revoked_at", "last_used_at"),
@@ -70,7 +71,7 @@ def time_passes(database: Database, by: timedelta, *, swept: bool = True) -> Non
         for table, columns in MOMENTS.items():
             changes = ", ".join(f"{column} = {column} - %(by)s" for column in columns)
             tx.execute(f"UPDATE medic.{table} SET {changes}", {"by": by})
-        for column in ("recent_heartbeats", "extensions"):
+        for column in ("recent_heartbeats", "extensions", "health_changes"):
             moved = f"SELECT moment - %(by)s FROM unnest({column}) WITH ORDINALITY AS m (moment, n) ORDER BY n"
             tx.execute(f"UPDATE medic.service_state SET {column} = ARRAY({moved})", {"by": by})
         if swept:

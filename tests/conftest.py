@@ -24,6 +24,7 @@ NEEDS_REDIS = ["integration/test_key_cache.py", "integration/test_limiters.py", 
 collect_ignore = [] if HAS_REDIS else NEEDS_REDIS
 pytest_plugins = [
     "tests.fixtures.postgres",
+    "tests.fixtures.clock",
     "tests.fixtures.redis",
     "tests.fixtures.aws",
     "tests.fixtures.functions",

@@ -1,18 +1,18 @@
-"""POST /heartbeat and the ping URLs: the hot path.
+"""POST /heartbeat, the ping URLs, job signals and batches: the hot path.
 
 Imports and does only what a heartbeat must: what it loads is compared with a list by a contract test.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from datetime import timedelta
 from http import HTTPStatus
 from types import MappingProxyType
 from typing import Any
-from uuid import uuid4
 
+import bodies
 from medic_core import config
 from medic_core.adapters.key_cache import KeyCache
 from medic_core.adapters.redis_line import RedisLine
@@ -25,10 +25,9 @@ from medic_core.api.request import Request
 from medic_core.domain.access.api_keys import Scope, VerifiedKey
 from medic_core.domain.access.rate_limits import Endpoints
 from medic_core.domain.watching import ping_urls
-from medic_core.domain.watching.names import name_key, valid_name
 from medic_core.domain.watching.ping_urls import Ping
-from medic_core.domain.watching.signals import BODY_LIMIT, REPORTABLE, ByName, Signal, SignalKind, Taken, Whom
-from medic_core.errors import BadRequest, Forbidden, MedicError, NotFound, TooManyRequests, Unauthorized, Unavailable
+from medic_core.domain.watching.signals import BODY_LIMIT, Signal, Taken
+from medic_core.errors import Forbidden, MedicError, NotFound, TooManyRequests, Unauthorized, Unavailable
 from medic_core.flows.record import KeyChanged, record_signal
 from medic_core.store.connection import Database
 
@@ -42,7 +41,8 @@ SPOOL = SqsSpool(SqsQueue(SETTINGS.spool_url))
 NOTIFICATIONS = SqsQueue(SETTINGS.notifications_url)
 
 PING_HEADERS = {"Access-Control-Allow-Origin": "*", "Ping-Body-Limit": str(BODY_LIMIT)}
-USER_AGENT_LIMIT = 200
+ACCEPTED = "Heartbeat accepted: it will be recorded with the time of its receipt."
+MILLISECOND = timedelta(milliseconds=1)
 
 
 def handler(event: dict[str, Any], context: object) -> answers.Answer:  # noqa: ARG001
@@ -50,10 +50,15 @@ def handler(event: dict[str, Any], context: object) -> answers.Answer:  # noqa: 
     request = Request.from_event(event)
     if request.path.startswith("/ping/"):
         return _ping(request)
-    return _heartbeat(request)
+    if request.path == "/heartbeat":
+        return _with_key(request, _heartbeat)
+    return _with_key(request, _batch if request.path.rstrip("/") == "/v2/heartbeats" else _job_signal)
 
 
-def _heartbeat(request: Request) -> answers.Answer:
+Answering = Callable[[Request, VerifiedKey], answers.Answer]
+
+
+def _with_key(request: Request, answering: Answering) -> answers.Answer:
     try:
         key = KEYS.remembered(request.headers, before_hashing=lambda: _look_at(request))
         admission = LIMITS.of_key(Endpoints.HEARTBEAT, key)
@@ -61,30 +66,86 @@ def _heartbeat(request: Request) -> answers.Answer:
         return _stranger(request, error)
     except MedicError as error:
         return answers.failed(error)
-    return admission.stamped(_answer_to(request, key))
+    return admission.stamped(_answer_to(request, key, answering))
 
 
-def _answer_to(request: Request, key: VerifiedKey) -> answers.Answer:
+def _answer_to(request: Request, key: VerifiedKey, answering: Answering) -> answers.Answer:
     try:
         permitted(key, Scope.HEARTBEAT)
-        taken = _take_with(request, _read_heartbeat(request), key)
+        answer = _answer_with(request, key, answering)
     except MedicError as error:
         _count_refusal(error)
         return answers.failed(error)
-    KEYS.note_use(request.headers, key, is_recorded=taken is not None)
-    if taken is None:
-        message = "Heartbeat accepted: it will be recorded with the time of its receipt."
-        return answers.enveloped(message, status=HTTPStatus.ACCEPTED)
+    KEYS.note_use(request.headers, key, is_recorded=answer["statusCode"] != HTTPStatus.ACCEPTED)
+    return answer
+
+
+def _answer_with(request: Request, key: VerifiedKey, answering: Answering) -> answers.Answer:
+    """A key that was changed since it was remembered is looked at once more."""
+    try:
+        return answering(request, key)
+    except KeyChanged:
+        key = KEYS.checked(request.headers, before_hashing=lambda: _look_at(request))
+        return answering(request, permitted(key, Scope.HEARTBEAT))
+
+
+def _heartbeat(request: Request, key: VerifiedKey) -> answers.Answer:
+    if _take(request, bodies.heartbeat(request), key) is None:
+        return answers.enveloped(ACCEPTED, status=HTTPStatus.ACCEPTED)
     return answers.enveloped("Heartbeat Posted Successfully.", status=HTTPStatus.CREATED)
 
 
-def _take_with(request: Request, signal: Signal, key: VerifiedKey) -> Taken | None:
-    """Record the signal; a key that was changed since it was remembered is looked at once more."""
-    try:
-        return _take(request, signal, key)
-    except KeyChanged:
-        key = KEYS.checked(request.headers, before_hashing=lambda: _look_at(request))
-        return _take(request, signal, permitted(key, Scope.HEARTBEAT))
+def _job_signal(request: Request, key: VerifiedKey) -> answers.Answer:
+    signal = bodies.job_signal(request)
+    taken = _take(request, signal, key)
+    if taken is None:
+        return answers.enveloped(ACCEPTED, status=HTTPStatus.ACCEPTED)
+    return answers.enveloped("Signal recorded.", _told(taken), status=HTTPStatus.CREATED)
+
+
+def _told(taken: Taken) -> dict[str, object]:
+    """What a client hears of a signal and the run that it was about."""
+    results: dict[str, object] = {
+        "service_id": taken.service_id,
+        "heartbeat_name": taken.heartbeat_name,
+        "status": taken.kind,
+        "run_id": taken.run_id,
+    }
+    if taken.duration is not None:
+        results["duration_ms"] = taken.duration // MILLISECOND
+    if taken.duration is not None and taken.limit is not None and taken.duration > taken.limit:
+        results["duration_alert"] = {
+            "alert_type": "exceeded",
+            "max_duration_ms": taken.limit // MILLISECOND,
+            "exceeded_by_ms": (taken.duration - taken.limit) // MILLISECOND,
+        }
+    return results
+
+
+def _batch(request: Request, key: VerifiedKey) -> answers.Answer:
+    # A batch is rarer than the single heartbeats that pay for what is loaded.
+    from medic_core.flows.record_many import Spooled, record_many  # noqa: PLC0415
+
+    def spool(signals: list[Signal]) -> None:
+        SPOOL.keep([replace(one, received_at=request.received_at) for one in signals], key.key_id)
+        _count("SPOOLED")
+
+    outcomes = record_many(DATABASE, bodies.batch(request), key, spool)
+    if any(isinstance(outcome, Taken) and outcome.told for outcome in outcomes):
+        _relay()
+    items = [_item(index, outcome) for index, outcome in enumerate(outcomes)]
+    succeeded = sum(not isinstance(outcome, MedicError) for outcome in outcomes)
+    results = {"items": items, "succeeded": succeeded, "failed": len(items) - succeeded}
+    status = HTTPStatus.ACCEPTED if Spooled.SPOOLED in outcomes else HTTPStatus.OK
+    return answers.enveloped(f"{succeeded} of {len(items)} signals taken.", results, status=status)
+
+
+def _item(index: int, outcome: Taken | MedicError | object) -> dict[str, object]:
+    if isinstance(outcome, Taken):
+        return {"index": index, "success": True, "message": "", **_told(outcome)}
+    if isinstance(outcome, MedicError):
+        return {"index": index, "success": False, "message": outcome.message}
+    return {"index": index, "success": True, "message": ACCEPTED}
 
 
 def _look_at(request: Request) -> None:
@@ -102,17 +163,6 @@ def _stranger(request: Request, error: Unauthorized) -> answers.Answer:
     return admission.stamped(answers.failed(error))
 
 
-def _read_heartbeat(request: Request) -> Signal:
-    body = request.json_object()
-    for field in ("heartbeat_name", "status"):
-        if field not in body:
-            raise BadRequest(f"{field} is required.")
-    name, status = valid_name(body["heartbeat_name"]), body["status"]
-    if not isinstance(status, str) or status not in REPORTABLE:
-        raise BadRequest(f"status must be one of {', '.join(sorted(REPORTABLE))}.")
-    return _signal(request, ByName(name_key(name)), SignalKind(status))
-
-
 def _ping(request: Request) -> answers.Answer:
     try:
         try:
@@ -126,7 +176,9 @@ def _ping(request: Request) -> answers.Answer:
 
 def _pong_to(request: Request, ping: Ping) -> answers.Answer:
     try:
-        taken = _take(request, _signal(request, ping.whom, ping.kind, ping), key=None)
+        said = (ping.kind, ping.run_id, ping.exit_status)
+        signal = bodies.signal(request, ping.whom, *said, body=request.body, is_ping=True)
+        taken = _take(request, signal, key=None)
     except MedicError as error:
         return _unheard(request, error)
     if taken is not None and taken.created:
@@ -145,29 +197,12 @@ def _pong(
     return answers.text("" if request.method == "HEAD" else body, status, {**PING_HEADERS, **headers})
 
 
-def _signal(request: Request, whom: Whom, kind: SignalKind, ping: Ping | None = None) -> Signal:
-    """What was said, with what the gateway knows of who said it."""
-    agent = request.headers.get("user-agent", "")[:USER_AGENT_LIMIT]
-    return Signal(
-        signal_id=uuid4(),
-        whom=whom,
-        kind=kind,
-        is_ping=ping is not None,
-        run_id=ping.run_id if ping else None,
-        exit_status=ping.exit_status if ping else None,
-        method=request.method,
-        body=request.body[:BODY_LIMIT] if ping else b"",
-        remote_address=request.remote_address,
-        user_agent=agent if agent.isprintable() else "",
-    )
-
-
 def _take(request: Request, signal: Signal, key: VerifiedKey | None) -> Taken | None:
     """Record the signal; where the database is away, spool it with its time of receipt and return None."""
     try:
         taken = record_signal(DATABASE, signal, key)
     except Unavailable:
-        SPOOL.keep(replace(signal, received_at=request.received_at), key.key_id if key else None)
+        SPOOL.keep([replace(signal, received_at=request.received_at)], key.key_id if key else None)
         _count("SPOOLED")
         return None
     if taken.told:

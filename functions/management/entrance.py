@@ -28,7 +28,7 @@ from medic_core.store import idempotency_keys
 
 LOGGER = telemetry.logger("management")
 MAX_IDEMPOTENCY_KEY_LENGTH = 255
-HEARTBEATS = {"/heartbeat": {"POST"}, "/ping/": {"GET", "HEAD", "POST"}}
+HEARTBEATS = {"/heartbeat": {"POST"}, "/v2/heartbeat": {"POST"}, "/ping/": {"GET", "HEAD", "POST"}}
 #: Answers are never pages of anybody else's, nor worth keeping.
 HEADERS = {"X-Content-Type-Options": "nosniff", "Cache-Control": "no-store"}
 

@@ -15,7 +15,9 @@ from medic_core.domain.access.api_keys import Scope
 from medic_core.domain.access.rate_limits import Endpoints
 from medic_core.domain.alerting.alerts import INGEST_SILENT, AlertEvent, AlertStatus, Priority
 from medic_core.domain.routing.targets import Channel
+from medic_core.domain.watching.deadlines import Reason
 from medic_core.domain.watching.runs import RunStatus
+from medic_core.domain.watching.schedules import ScheduleKind
 from medic_core.domain.watching.signals import SignalKind, Unmatched
 from medic_core.domain.watching.snapshots import Action
 from medic_core.domain.watching.states import Health, Trouble
@@ -28,6 +30,7 @@ SETS: dict[tuple[str, str], set[str]] = {
     ("services", "priority"): set(Priority),
     ("services", "unmatched_body"): set(Unmatched),
     ("service_state", "health"): set(Health),
+    ("service_state", "extension_reasons"): set(Reason),
     ("heartbeat_events", "kind"): set(SignalKind),
     ("job_runs", "status"): set(RunStatus),
     ("alerts", "kind"): {*Trouble, INGEST_SILENT},
@@ -41,7 +44,7 @@ SETS: dict[tuple[str, str], set[str]] = {
     ("service_snapshots", "action_type"): set(Action),
 }
 #: What people choose from in a request, and what a JSON column is read by.
-NOT_OF_A_COLUMN = {Sort, Endpoints}
+NOT_OF_A_COLUMN = {Sort, Endpoints, ScheduleKind}
 #: The CHECKs that compare a column with a word or a list of them.
 CHECKS = r"""
     SELECT t.relname, a.attname, pg_get_constraintdef(c.oid)

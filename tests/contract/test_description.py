@@ -92,7 +92,8 @@ def test_every_route_is_in_it_and_the_reverse(functions: Functions, document: di
         ("/docs", "GET"),
         *((f"/docs/{name}", "GET") for name in ("start.js", "swagger-ui.js", "swagger-ui.css")),
     }
-    of_heartbeats = {("/heartbeat", "POST")}
+    of_heartbeats = {("/heartbeat", "POST"), ("/v2/heartbeats", "POST")}
+    of_heartbeats |= {(f"/v2/heartbeat/{{service_id}}{said}", "POST") for said in ("", "/start", "/complete", "/fail")}
     of_heartbeats |= {
         (path, method) for path in document["paths"] for method in ("GET", "HEAD", "POST") if "/ping/" in path
     }
@@ -141,14 +142,14 @@ def test_the_description_of_a_heartbeat_is_what_is_taken(functions: Functions) -
     from medic_core.api.request import Request  # noqa: PLC0415
     from models.signals import PostedHeartbeat  # noqa: PLC0415
 
-    ingest = functions.module("ingest")
+    heartbeats = functions.module("bodies")
 
     @settings(max_examples=400, suppress_health_check=list(HealthCheck))
     @given(body=bodies)
     def agree(body: dict[str, Any]) -> None:
         request = Request.from_event(gateway_event("POST", "/heartbeat", json.dumps(body), {}))
         try:
-            ingest._read_heartbeat(request)
+            heartbeats.heartbeat(request)
             taken = True
         except BadRequest:
             taken = False

@@ -18,7 +18,7 @@ import ingest
 print(*sorted(set(sys.modules) - before))
 """
 #: Its own code, the database's driver, and what that brings.
-WANTED = {"ingest", "medic_core", "psycopg", "psycopg_binary", "cython_runtime", "typing_extensions"}
+WANTED = {"ingest", "bodies", "medic_core", "psycopg", "psycopg_binary", "cython_runtime", "typing_extensions"}
 #: A newer Python has in its own library what older ones get from this.
 ONLY_OF_OLDER_PYTHONS = {"typing_extensions"}
 UNWANTED = [

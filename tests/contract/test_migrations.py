@@ -58,6 +58,7 @@ def lived_in(url: str) -> None:
     assert plan(Defaults("C1"))
     plan_notification(database, event_id, Defaults("C1"))
     leave_administration(database)
+    leave_jobs(database)
     used = [table for (table,) in rows(database, TABLES) if not re.search(r"_(default|\d{8})$", table)]
     empty = [table for table in used if not rows(database, f"SELECT 1 FROM medic.{table} LIMIT 1")]
     database.close()
@@ -72,6 +73,22 @@ def leave_administration(database: Database) -> None:
         change.change(tx, 1, change.pause(tx, resume_on_heartbeat=True), By("a person"))
         idempotency_keys.claim(tx, made.key.api_key_id, "again", b"digest")
         idempotency_keys.keep(tx, made.key.api_key_id, "again", {"statusCode": 200})
+
+
+def leave_jobs(database: Database) -> None:
+    """A service by cron that flaps, with a run that took too long and one that still does."""
+    cron = {"every_seconds": None, "cron_expression": "0 2 * * *", "timezone": "Europe/London"}
+    a_service(database, "job", max_duration_ms=1000, flapping_max_changes=2, **cron)
+    for run_id in ("a", "b"):
+        hears(database, "job", SignalKind.STARTED, run_id=run_id)
+    time_passes(database, timedelta(minutes=1))
+    hears(database, "job", SignalKind.COMPLETED, run_id="a")
+    for kind in (SignalKind.DOWN, SignalKind.UP, SignalKind.DOWN):
+        hears(database, "job", kind)
+    sweep(database, 0, timedelta(seconds=15))
+    kinds = {kind for (kind,) in rows(database, "SELECT kind FROM medic.alerts WHERE resolved_at IS NULL")}
+    assert {"duration_exceeded", "stale_run"} <= kinds
+    assert rows(database, "SELECT count(*) FROM medic.alert_events WHERE event = 'flapping'") == [(1,)]
 
 
 #: All that a migration can make: columns, constraints, indexes, relations with their storage, comments.

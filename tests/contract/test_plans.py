@@ -8,7 +8,7 @@ from uuid import uuid4
 
 import pytest
 
-from medic_core.store import service_states
+from medic_core.store import service_states, sweeping
 from medic_core.store.connection import Database
 from tests.builders import rows
 
@@ -30,7 +30,18 @@ WORLDS = {
 }
 HEARTBEAT: dict[str, Any] = {
     **dict.fromkeys(
-        ("name_key", "ping_id", "ping_key", "slug", "key_id", "api_key_id", "key_version", "exit_status", "body")
+        (
+            "name_key",
+            "service_id",
+            "ping_id",
+            "ping_key",
+            "slug",
+            "key_id",
+            "api_key_id",
+            "key_version",
+            "exit_status",
+            "body",
+        )
     ),
     "health": "up",
     "is_ping": False,
@@ -83,7 +94,9 @@ def read_from_end_to_end(plan: list[dict[str, Any]]) -> set[str]:
 
 
 @pytest.mark.parametrize("world", list(WORLDS))
-@pytest.mark.parametrize("whom", [{"name_key": "s17"}, {"slug": "s17", "ping_key": "ping-key"}, {"ping_id": uuid4()}])
+@pytest.mark.parametrize(
+    "whom", [{"name_key": "s17"}, {"slug": "s17", "ping_key": "ping-key"}, {"ping_id": uuid4()}, {"service_id": 17}]
+)
 def test_a_heartbeat_reads_its_own_rows_only(seeded: Database, world: str, whom: dict[str, Any]) -> None:
     becomes(seeded, world)
     plan = explained(seeded, service_states.RECORD, **{**HEARTBEAT, **whom, "signal_id": uuid4()})
@@ -95,7 +108,7 @@ def test_a_heartbeat_reads_its_own_rows_only(seeded: Database, world: str, whom:
 @pytest.mark.parametrize("batch", [10, 100, 500])
 def test_claiming_reads_in_proportion_to_the_batch(seeded: Database, batch: int) -> None:
     becomes(seeded, "some are due")
-    plan = explained(seeded, service_states.CLAIM_DUE, batch=batch)
+    plan = explained(seeded, sweeping.CLAIM_DUE, batch=batch)
     assert rows_read(plan, "service_state") <= batch
     assert rows_read(plan, "services") <= batch
     assert read_from_end_to_end(plan) == set()
@@ -103,7 +116,7 @@ def test_claiming_reads_in_proportion_to_the_batch(seeded: Database, batch: int)
 
 def test_claiming_reads_nothing_where_nothing_is_due(seeded: Database) -> None:
     becomes(seeded, "nothing is due")
-    plan = explained(seeded, service_states.CLAIM_DUE, batch=500)
+    plan = explained(seeded, sweeping.CLAIM_DUE, batch=500)
     assert rows_read(plan, "service_state") == 0
     assert read_from_end_to_end(plan) == set()
 
@@ -118,6 +131,6 @@ def test_claiming_reads_nothing_where_nothing_is_due(seeded: Database) -> None:
 )
 def test_counting_reads_in_proportion_to_what_is_due(seeded: Database, world: str, due: int) -> None:
     becomes(seeded, world)
-    plan = explained(seeded, service_states.COUNT_DUE, enough=100_000)
+    plan = explained(seeded, sweeping.COUNT_DUE, enough=100_000)
     assert rows_read(plan, "service_state") <= 2 * due + 1
     assert read_from_end_to_end(plan) == set()

@@ -16,7 +16,13 @@ from medic_core.store.connection import Database
 PLACEHOLDER = re.compile(r"%\((\w+)\)s")
 STATEMENT = re.compile(r"\s*(SELECT|INSERT|UPDATE|DELETE|WITH)\b")
 #: Upper-case text that is no statement by itself.
-NO_STATEMENTS = {"heartbeat_events.PREFIX", "deliveries.NOBODY", "health.NEWEST_MIGRATION"}
+NO_STATEMENTS = {
+    "watched.SELECT",
+    "service_states.KEY",
+    "heartbeat_events.PREFIX",
+    "deliveries.NOBODY",
+    "health.NEWEST_MIGRATION",
+}
 
 
 def constants() -> Iterator[tuple[str, str]]:

@@ -63,7 +63,12 @@ def test_heartbeats_have_their_own_function_and_all_else_has_the_management_api(
     routes = dict(TEMPLATE.routes())
     assert routes.pop("$default") == "ManagementFunction"
     assert set(routes.values()) == {"HeartbeatFunction"}
-    assert set(routes) == {"POST /heartbeat", *(f"{method} /ping/{{proxy+}}" for method in ("GET", "HEAD", "POST"))}
+    assert set(routes) == {
+        "POST /heartbeat",
+        "POST /v2/heartbeats",
+        "POST /v2/heartbeat/{proxy+}",
+        *(f"{method} /ping/{{proxy+}}" for method in ("GET", "HEAD", "POST")),
+    }
 
 
 def test_every_queue_that_is_read_has_dead_letters_and_time_for_six_tries() -> None:

@@ -69,8 +69,8 @@ def end_state(database: Database, name: str) -> Any:
     return rows(database, query, name=name)
 
 
-@pytest.mark.parametrize("tolerance", [1, 2])
-def test_any_order_and_repetition_ends_the_same(database: Database, tolerance: int) -> None:
+@pytest.mark.parametrize(("tolerance", "limit"), [(1, None), (2, None), (2, 90_000)])
+def test_any_order_and_repetition_ends_the_same(database: Database, tolerance: int, limit: int | None) -> None:
     made = iter(range(1_000_000))
 
     @settings(
@@ -89,7 +89,7 @@ def test_any_order_and_repetition_ends_the_same(database: Database, tolerance: i
         dice.shuffle(shuffled)
         for name, order in ((f"ordered-{number}", ordered), (f"shuffled-{number}", shuffled)):
             # Longer than the test: no deadline passes meanwhile.
-            a_service(database, name, every_seconds=86_400, failure_tolerance=tolerance)
+            a_service(database, name, every_seconds=86_400, failure_tolerance=tolerance, max_duration_ms=limit)
             heard(database, name, history, order)
         assert end_state(database, f"shuffled-{number}") == end_state(database, f"ordered-{number}"), (
             history,

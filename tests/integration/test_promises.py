@@ -188,7 +188,7 @@ class TestPoisonEndsInTheDeadLetters:
         a_service(database)
         good = functions.module("ingest").SPOOL
         ((now,),) = rows(database, "SELECT now()")
-        good.keep(a_signal(received_at=now), None)
+        good.keep([a_signal(received_at=now)], None)
         poison = ["", "{", "[]", '{"signal_id": "x"}', "x" * 1000, json.dumps({"whom": 1}), "null"]
         client, url = functions.spool.client, functions.spool.url
         for body in poison:
@@ -204,9 +204,9 @@ class TestPoisonEndsInTheDeadLetters:
         a_service(database)
         ((now,),) = rows(database, "SELECT now()")
         spool = functions.module("ingest").SPOOL
-        spool.keep(a_signal(received_at=now), None)
-        spool.keep(a_signal(received_at=now, run_id="x" * 300, kind=SignalKind.FAILED), None)
-        spool.keep(a_signal(received_at=now), None)
+        spool.keep([a_signal(received_at=now)], None)
+        spool.keep([a_signal(received_at=now, run_id="x" * 300, kind=SignalKind.FAILED)], None)
+        spool.keep([a_signal(received_at=now)], None)
         messages = functions.spool.receive()
         answer = functions.module("replay").handler({"Records": [as_record(message) for message in messages]}, None)
         (failed,) = answer["batchItemFailures"]

@@ -251,4 +251,5 @@ def test_a_start_gives_the_run_its_time(database: Database) -> None:
     time_passes(database, 9 * MINUTE)
     assert swept(database).due == 0
     time_passes(database, 2 * MINUTE)
-    assert swept(database).opened == 1
+    assert swept(database).opened == 2
+    assert open_alerts(database) == [("missed_heartbeat", 2), ("stale_run", 1)]

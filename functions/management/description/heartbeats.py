@@ -6,6 +6,8 @@ from typing import Any
 
 from medic_core.domain.access.api_keys import Scope
 from medic_core.domain.access.rate_limits import Endpoints
+from medic_core.domain.watching.runs import MAX_RUN_ID_LENGTH
+from models.fields import LARGEST_ID, PLAIN
 from models.signals import PostedHeartbeat
 
 TAG = "heartbeats"
@@ -13,6 +15,7 @@ JSON = "application/json"
 TEXT = "text/plain; charset=utf-8"
 UUID = "^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$"
 EXAMPLE_UUID = "6f1d7c1e-5a0b-4d5e-9f57-0c5a4f9b2c11"
+RUN_ID_SCHEMA = {"type": "string", "minLength": 1, "maxLength": MAX_RUN_ID_LENGTH, **PLAIN}
 METHODS = {"get": "GET", "head": "HEAD", "post": "POST"}
 
 
@@ -48,6 +51,20 @@ SAID_OR_SLUG = _in_path(
 )
 RID = _in_query("rid", "Which of several runs this is about: a UUID", {"type": "string", "pattern": UUID})
 CREATE = _in_query("create", "1: register a service of that slug where there is none", {"type": "string"})
+SERVICE_ID = {
+    "name": "service_id",
+    "in": "path",
+    "required": True,
+    "description": "The service's number",
+    "schema": {"type": "integer", "minimum": 1, "maximum": LARGEST_ID, "examples": [1]},
+}
+RUN_ID = _in_query("run_id", "Which run this is about, where the body does not say", RUN_ID_SCHEMA)
+JOBS = {
+    "": ("job_signal", "Say that a service lives; with a run_id, that this run has completed"),
+    "/start": ("job_started", "Say that a job's run begins"),
+    "/complete": ("job_completed", "Say that a job's run ended well"),
+    "/fail": ("job_failed", "Say that a job's run failed"),
+}
 PINGS = {
     "/ping/{ping_id}": ("", [PING_ID, RID]),
     "/ping/{secret}/{said_or_slug}": ("_said", [SECRET, SAID_OR_SLUG, RID, CREATE]),
@@ -57,7 +74,64 @@ PINGS = {
 
 def paths() -> dict[str, Any]:
     """Path items, without what holds for every route."""
-    return {"/heartbeat": {"post": _heartbeat()}, **{path: _pings(*described) for path, described in PINGS.items()}}
+    return {
+        "/heartbeat": {"post": _heartbeat()},
+        "/v2/heartbeats": {"post": _batch()},
+        **{f"/v2/heartbeat/{{service_id}}{suffix}": {"post": _job(*said)} for suffix, said in JOBS.items()},
+        **{path: _pings(*described) for path, described in PINGS.items()},
+    }
+
+
+def _keyed(operation: str, summary: str, description: str, body: dict[str, Any], status: str) -> dict[str, Any]:
+    return {
+        "summary": summary,
+        "description": description,
+        "operationId": f"ingest_{operation}",
+        "tags": [TAG],
+        "security": [{"ApiKey": [Scope.HEARTBEAT]}, {"Bearer": [Scope.HEARTBEAT]}],
+        "x-rate-limit": Endpoints.HEARTBEAT.value,
+        "requestBody": body,
+        "responses": {
+            status: {"description": "Recorded", "content": {JSON: {"schema": {"type": "object"}}}},
+            "202": {"description": "Accepted: the database is away", "content": {JSON: {"schema": {"type": "object"}}}},
+        },
+    }
+
+
+def _batch() -> dict[str, Any]:
+    signals = {
+        "type": "array",
+        "minItems": 1,
+        "maxItems": 500,
+        "description": "Each with heartbeat_name or service_id, a status, and a run_id where it is about a run",
+        "items": {},
+        "examples": [[{"heartbeat_name": "nightly-backup", "status": "UP"}]],
+    }
+    schema = {
+        "type": "object",
+        "properties": {"heartbeats": signals},
+        "required": ["heartbeats"],
+        "additionalProperties": False,
+    }
+    return _keyed(
+        "batch",
+        "Send many heartbeats at once",
+        "Each is taken or not by itself, and the answer says which. One request of the rate limit.",
+        {"required": True, "content": {JSON: {"schema": schema}}},
+        "200",
+    )
+
+
+def _job(operation: str, summary: str) -> dict[str, Any]:
+    described = _keyed(
+        operation,
+        summary,
+        "The body is the log of the run, kept to 100 kB. Where it is a JSON object, its run_id (1 to 200 characters) "
+        "says which run is meant and its exit_status (0 to 255) is kept. Without a run_id, one run is followed.",
+        {"content": {"*/*": {}}},
+        "201",
+    )
+    return {**described, "parameters": [SERVICE_ID, RUN_ID]}
 
 
 def _heartbeat() -> dict[str, Any]:

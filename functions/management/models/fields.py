@@ -27,9 +27,11 @@ Item = TypeVar("Item")
 
 
 def _whole(value: Any) -> Any:
-    """JSON knows one kind of number: 5.0 is 5."""
-    if isinstance(value, list):
-        return [_whole(one) for one in value]
+    """JSON knows one kind of number: 5.0 is 5. Lists of lists are nobody's field."""
+    return [_integer(one) for one in value] if isinstance(value, list) else _integer(value)
+
+
+def _integer(value: Any) -> Any:
     return int(value) if isinstance(value, float) and value.is_integer() else value
 
 

@@ -2,15 +2,28 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import datetime
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, BaseModel, Field, model_validator
+from pydantic import AfterValidator, BaseModel, Discriminator, Field, model_validator
+from pydantic import Tag as Tagged
 
 from medic_core.domain.alerting.alerts import Priority
+from medic_core.domain.alerting.flapping import DEFAULT_MAX_CHANGES, DEFAULT_WINDOW, MOST_CHANGES
+from medic_core.domain.watching import cron, schedules
 from medic_core.domain.watching.names import MAX_NAME_LENGTH, slug_of
-from medic_core.domain.watching.schedules import LONGEST_GRACE, LONGEST_INTERVAL, MAX_THRESHOLD, SHORTEST_INTERVAL
+from medic_core.domain.watching.schedules import (
+    DEFAULT_EARLY_TOLERANCE,
+    LONGEST_EARLY_TOLERANCE,
+    LONGEST_GRACE,
+    LONGEST_INTERVAL,
+    MAX_THRESHOLD,
+    SHORTEST_INTERVAL,
+    ScheduleKind,
+)
 from medic_core.domain.watching.signals import Unmatched
+from medic_core.errors import BadRequest
 from medic_core.store.services import Configuration, Service
 from models.fields import Id, Moment, Name, Note, Strict, Text, unsent, word_of
 
@@ -18,6 +31,7 @@ MOST_KEYWORDS = 20
 MOST_TAGS = 20
 MAX_RUNBOOK_LENGTH = 2000
 MOST_SECONDS_OF_REMINDERS = 31_536_000
+NESTED = {"schedule", "ping_filter", "flapping"}
 Status = Literal["new", "up", "degraded", "late", "down", "paused"]
 
 
@@ -58,6 +72,22 @@ TeamName = Annotated[
 ]
 
 
+def _valid(check: Callable[[str, str], str]) -> AfterValidator:
+    """A check of the domain, which names the field itself."""
+
+    def checked(text: str) -> str:
+        try:
+            return check(text, "it")
+        except BadRequest as error:
+            raise ValueError(error.message.removeprefix("it ").removesuffix(".")) from error
+
+    return AfterValidator(checked)
+
+
+Expression = Annotated[Text, Field(min_length=1, max_length=cron.MAX_EXPRESSION_LENGTH), _valid(cron.valid_expression)]
+Timezone = Annotated[Text, Field(min_length=1, max_length=64), _valid(cron.valid_timezone)]
+
+
 class IntervalSchedule(Strict):
     """At least `threshold` heartbeats in any window of `every_seconds`."""
 
@@ -69,6 +99,56 @@ class IntervalSchedule(Strict):
         examples=[3600],
     )
     threshold: int = Field(default=1, ge=1, le=MAX_THRESHOLD, description="How many heartbeats at least")
+
+
+class CronSchedule(Strict):
+    """A success after each tick of a cron expression. On days when clocks change no run is missed or expected twice."""
+
+    kind: Literal["cron"]
+    expression: Expression = Field(
+        description="Minute, hour, day of month, month, day of week; or @daily and its like", examples=["0 2 * * *"]
+    )
+    timezone: Timezone = Field(default="UTC", description="A zone of the IANA database", examples=["Europe/London"])
+    early_tolerance_seconds: int = Field(
+        default=int(DEFAULT_EARLY_TOLERANCE.total_seconds()),
+        ge=0,
+        le=int(LONGEST_EARLY_TOLERANCE.total_seconds()),
+        description="A success so shortly before a tick counts for it; never more than half the gap between two ticks",
+    )
+
+
+def _kind(sent: Any) -> str:
+    """Interval is what is meant where nobody says."""
+    return str(sent.get("kind", ScheduleKind.INTERVAL) if isinstance(sent, dict) else getattr(sent, "kind", ""))
+
+
+Schedule = Annotated[
+    Annotated[IntervalSchedule, Tagged(ScheduleKind.INTERVAL)] | Annotated[CronSchedule, Tagged(ScheduleKind.CRON)],
+    Discriminator(
+        _kind, custom_error_type="kind", custom_error_message=f"kind must be one of {', '.join(ScheduleKind)}"
+    ),
+]
+
+
+def schedule_columns(schedule: IntervalSchedule | CronSchedule) -> dict[str, Any]:
+    """The columns of a schedule: all that one of the other kind would have set are cleared."""
+    if isinstance(schedule, IntervalSchedule):
+        by_cron = {"cron_expression": None, "timezone": None}
+        return {"every_seconds": schedule.every_seconds, "threshold": schedule.threshold, **by_cron}
+    return {
+        "every_seconds": None,
+        "threshold": 1,
+        "cron_expression": schedule.expression,
+        "timezone": schedule.timezone,
+        "early_tolerance_seconds": schedule.early_tolerance_seconds,
+    }
+
+
+class Flapping(Strict):
+    """More changes between down and not down than these within the window are flapping."""
+
+    max_changes: int = Field(default=DEFAULT_MAX_CHANGES, ge=2, le=MOST_CHANGES)
+    window_seconds: int = Field(default=int(DEFAULT_WINDOW.total_seconds()), ge=60, le=86_400)
 
 
 class PingFilter(Strict):
@@ -103,7 +183,7 @@ class NewService(_Owned):
         description="What heartbeats call it: unique, whatever the case", examples=["nightly-backup"]
     )
     service_name: ServiceName | None = None
-    schedule: IntervalSchedule
+    schedule: Schedule
     grace_period_seconds: Grace = 0
     max_duration_ms: MaxDuration | None = None
     failure_tolerance: Tolerance = 1
@@ -113,6 +193,7 @@ class NewService(_Owned):
     runbook: Runbook = ""
     tags: Tags = []
     ping_filter: PingFilter = PingFilter()
+    flapping: Flapping | None = Field(default=Flapping(), description="null: it never counts as flapping")
 
     def configuration(self, team_id: int | None) -> Configuration:
         """The service to register."""
@@ -123,8 +204,7 @@ class NewService(_Owned):
             team_id=team_id,
             priority=self.priority,
             runbook=self.runbook,
-            every_seconds=self.schedule.every_seconds,
-            threshold=self.schedule.threshold,
+            **schedule_columns(self.schedule),
             grace_period_seconds=self.grace_period_seconds,
             max_duration_ms=self.max_duration_ms,
             failure_tolerance=self.failure_tolerance,
@@ -136,14 +216,22 @@ class NewService(_Owned):
             start_keywords=tuple(self.ping_filter.start_keywords),
             unmatched_body=self.ping_filter.unmatched,
             tags=tuple(self.tags),
+            **flapping_columns(self.flapping),
         )
+
+
+def flapping_columns(flapping: Flapping | None) -> dict[str, Any]:
+    """The columns of what counts as flapping."""
+    if flapping is None:
+        return {"flapping_max_changes": None}
+    return {"flapping_max_changes": flapping.max_changes, "flapping_window_seconds": flapping.window_seconds}
 
 
 class ChangedService(_Owned):
     """What may be changed; a field that is not sent stays as it is."""
 
     service_name: ServiceName = unsent()
-    schedule: IntervalSchedule = unsent()
+    schedule: Schedule = unsent()
     grace_period_seconds: Grace = unsent()
     max_duration_ms: MaxDuration | None = None
     failure_tolerance: Tolerance = unsent()
@@ -153,12 +241,15 @@ class ChangedService(_Owned):
     runbook: Runbook = unsent()
     tags: Tags = unsent()
     ping_filter: PingFilter = unsent()
+    flapping: Flapping | None = None
 
     def columns(self) -> dict[str, Any]:
         """The columns that change; the team is looked up by the caller."""
-        changes = self.model_dump(exclude_unset=True, exclude={"schedule", "ping_filter", "team", "team_id"})
+        changes = self.model_dump(exclude_unset=True, exclude=NESTED | {"team", "team_id"})
         if "schedule" in self.model_fields_set:
-            changes |= {"every_seconds": self.schedule.every_seconds, "threshold": self.schedule.threshold}
+            changes |= schedule_columns(self.schedule)
+        if "flapping" in self.model_fields_set:
+            changes |= flapping_columns(self.flapping)
         if "ping_filter" in self.model_fields_set:
             changes |= self.ping_filter.model_dump(exclude={"unmatched"})
             changes["unmatched_body"] = self.ping_filter.unmatched
@@ -189,7 +280,7 @@ class ReadService(BaseModel):
     heartbeat_name: str = Field(examples=["nightly-backup"])
     service_name: str = Field(examples=["Nightly backup"])
     status: Status = Field(description="late: past its deadline, within its grace; paused: not watched")
-    schedule: IntervalSchedule
+    schedule: Schedule
     grace_period_seconds: int
     max_duration_ms: int | None
     failure_tolerance: int
@@ -201,6 +292,10 @@ class ReadService(BaseModel):
     runbook: str
     tags: list[str]
     ping_filter: PingFilter
+    flapping: Flapping | None
+    flapping_until: datetime | None = Field(
+        description="Its alerts and recoveries are held until then, or longer if it goes on; null while it is stable"
+    )
     slug: str = Field(description="What the team's slug ping URLs call it")
     active: bool = Field(description="Whether its heartbeats are taken: v1's flag")
     paused_at: datetime | None
@@ -216,12 +311,35 @@ class ReadService(BaseModel):
     updated_at: datetime
 
 
+def read_schedule(schedule: schedules.Schedule) -> IntervalSchedule | CronSchedule:
+    """The answer for a schedule. One that was saved is not asked again whether it is one."""
+    if isinstance(schedule, schedules.Interval):
+        return IntervalSchedule(every_seconds=int(schedule.every.total_seconds()), threshold=schedule.threshold)
+    return CronSchedule.model_construct(
+        kind="cron",
+        expression=schedule.expression,
+        timezone=schedule.timezone,
+        early_tolerance_seconds=int(schedule.early_tolerance.total_seconds()),
+    )
+
+
+def _read_flapping(service: Service) -> Flapping | None:
+    if service.flapping_max_changes is None:
+        return None
+    return Flapping(max_changes=service.flapping_max_changes, window_seconds=service.flapping_window_seconds)
+
+
+#: What an answer calls as the row does, and means the same by.
+SAME = set(ReadService.model_fields) - NESTED
+
+
 def read_service(service: Service, ping_url: str | None) -> ReadService:
     """The answer for a service."""
-    same = {name: getattr(service, name) for name in ReadService.model_fields if hasattr(service, name)}
+    same = {name: getattr(service, name) for name in SAME if hasattr(service, name)}
     return ReadService(
         **same,
-        schedule=IntervalSchedule(every_seconds=service.every_seconds, threshold=service.threshold),
+        schedule=read_schedule(service.schedule),
+        flapping=_read_flapping(service),
         ping_filter=PingFilter(
             post_only=service.post_only,
             success_keywords=service.success_keywords,

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Annotated, Any
 
 from pydantic import BaseModel, BeforeValidator, Field
 
 from medic_core.domain.alerting.alerts import Priority
+from medic_core.domain.watching.deadlines import period
 from medic_core.domain.watching.names import slug_of, valid_name
 from medic_core.domain.watching.schedules import LONGEST_INTERVAL, MAX_THRESHOLD
 from medic_core.store.alert_lists import AlertRow
@@ -86,7 +87,7 @@ class Changes(Lenient):
         """The columns that change by themselves; team, muted and down take more."""
         sent = self.model_dump(include=self.model_fields_set & {"service_name", "threshold", "priority", "runbook"})
         if "alert_interval" in self.model_fields_set:
-            sent["every_seconds"] = self.alert_interval * 60
+            sent |= {"every_seconds": self.alert_interval * 60, "cron_expression": None, "timezone": None}
         return sent
 
     def said(self, name: str) -> bool | None:
@@ -101,7 +102,9 @@ class V1Service(BaseModel):
     heartbeat_name: str
     service_name: str
     active: int
-    alert_interval: float = Field(description="Minutes; a fraction where v2 set seconds")
+    alert_interval: float = Field(
+        description="Minutes; a fraction where v2 set seconds, the gap between ticks for cron"
+    )
     threshold: int
     team: str | None
     priority: str
@@ -123,7 +126,7 @@ class V1Service(BaseModel):
 
 def v1_service(service: Service, ping_url: str | None) -> dict[str, object]:
     """The answer for a service."""
-    minutes = service.every_seconds / 60
+    minutes = period(service.schedule, service.now) / timedelta(minutes=1)
     return {
         "service_id": service.service_id,
         "heartbeat_name": service.heartbeat_name,

@@ -10,12 +10,19 @@ from aws_lambda_powertools.event_handler.openapi.params import Query
 
 import door
 from medic_core.domain.access.api_keys import Scope
-from medic_core.domain.watching.runs import RunStatus
+from medic_core.domain.watching.runs import MAX_RUN_ID_LENGTH, RunStatus
 from medic_core.domain.watching.signals import SignalKind
-from medic_core.errors import BadRequest
+from medic_core.errors import BadRequest, NotFound
 from medic_core.store import heartbeat_events, job_runs
-from models.fields import DEFAULT_LIMIT, Cursor, Envelope, Limit, Page, PathId
-from models.history import ReadHeartbeat, ReadRun, Statistics
+from models.fields import DEFAULT_LIMIT, Cursor, Envelope, Limit, Page, PathId, Text
+from models.history import (
+    MOST_SIGNALS,
+    ReadHeartbeat,
+    ReadRun,
+    ReadRunWithSignals,
+    Statistics,
+    read_run_with_signals,
+)
 from models.pages import id_cursor, page, read_id_cursor, read_sort_cursor, sort_cursor
 from routes.v2_services import TAG, existing
 
@@ -53,6 +60,9 @@ def heartbeats(
 def runs(
     service_id: PathId,
     status: Annotated[list[RunStatus] | None, Query(description="Any of these")] = None,
+    run_id: Annotated[
+        Text | None, Query(max_length=MAX_RUN_ID_LENGTH, description="The one that clients call so")
+    ] = None,
     limit: Limit = DEFAULT_LIMIT,
     cursor: Cursor = None,
 ) -> Response[Envelope[Page[ReadRun]]]:
@@ -60,7 +70,10 @@ def runs(
     statuses = [one.value for one in status] if status else None
     with door.DATABASE.autocommit() as connection:
         existing(connection, service_id)
-        rows = job_runs.of_service(connection, service_id, statuses, read_id_cursor(cursor), limit + 1)
+        before = read_id_cursor(cursor)
+        rows = job_runs.of_service(
+            connection, service_id, run_id=run_id, statuses=statuses, before=before, limit=limit + 1
+        )
     return door.answer(
         page(
             rows,
@@ -69,6 +82,18 @@ def runs(
             lambda row: id_cursor(row.job_run_id),
         )
     )
+
+
+@door.route(router, "GET", "/v2/services/<service_id>/runs/<job_run_id>", needs=Scope.READ, tag=TAG)
+def run(service_id: PathId, job_run_id: PathId) -> Response[Envelope[ReadRunWithSignals]]:
+    """A job run with what was said during it, logs included."""
+    with door.DATABASE.autocommit() as connection:
+        existing(connection, service_id)
+        found = job_runs.of_service(connection, service_id, job_run_id=job_run_id)
+        if not found:
+            raise NotFound("This service has no run of this id.")
+        signals = heartbeat_events.of_run(connection, service_id, found[0].run_id, MOST_SIGNALS)
+    return door.answer(read_run_with_signals(found[0], signals))
 
 
 @door.route(router, "GET", "/v2/services/<service_id>/stats", needs=Scope.READ, tag=TAG)

@@ -23,8 +23,8 @@ class Queue(Protocol):
 class Spool(Protocol):
     """Keeps whole signals while the database is away."""
 
-    def keep(self, signal: Signal, key_id: str | None) -> None:
-        """Returns once it is kept, with the id of the key that it was sent with; raises Unavailable otherwise."""
+    def keep(self, signals: Sequence[Signal], key_id: str | None) -> None:
+        """Returns once they are kept, with the id of the key that they were sent with; raises Unavailable otherwise."""
 
     def waiting(self) -> int:
         """How many signals wait, about."""

@@ -19,14 +19,16 @@ from medic_core.domain.alerting.alerts import (
     look,
     open_for,
 )
+from medic_core.domain.alerting.flapping import Steadiness
+from medic_core.domain.watching.schedules import Cron, Interval
 from medic_core.domain.watching.states import Trouble
 
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
 MINUTE, HOUR = timedelta(minutes=1), timedelta(hours=1)
-SERVICE = Watched(1, "backup", Priority.P3, 10 * MINUTE, None, active=True, muted_until=None)
+SERVICE = Watched(1, "backup", Priority.P3, Interval(10 * MINUTE), None, active=True, muted_until=None)
 MUTED = replace(SERVICE, muted_until=NOW + HOUR)
 INACTIVE = replace(SERVICE, active=False)
-ALERT = OpenAlert(7, Trouble.MISSED_HEARTBEAT, AlertStatus.OPEN, NOW, 1, NOW, 0, NOW + 10 * MINUTE)
+ALERT = OpenAlert(7, Trouble.MISSED_HEARTBEAT, AlertStatus.OPEN, NOW, 1, NOW, NOW, 0, NOW + 10 * MINUTE)
 SILENT = replace(ALERT, told_at=None, remind_at=None)
 OTHERS = [kind for kind in Trouble if kind is not Trouble.MISSED_HEARTBEAT]
 
@@ -53,6 +55,7 @@ def after(alert: OpenAlert, looked: Look) -> OpenAlert:
     return replace(
         alert,
         consecutive_failures=looked.consecutive_failures,
+        counted_until=looked.counted_until,
         reminders=looked.reminders,
         remind_at=looked.remind_at,
     )
@@ -107,8 +110,9 @@ def test_missed_periods_rise_by_one_a_period_however_often_the_monitor_looks(
 
 
 def test_a_slower_schedule_does_not_take_missed_periods_back() -> None:
-    alert = replace(ALERT, consecutive_failures=9)
+    alert = replace(ALERT, consecutive_failures=9, counted_until=NOW + 8 * MINUTE)
     assert look(alert, NOW + 15 * MINUTE, SERVICE).consecutive_failures == 9
+    assert look(alert, NOW + 18 * MINUTE, SERVICE).consecutive_failures == 10
 
 
 @pytest.mark.parametrize("kind", OTHERS)
@@ -184,7 +188,7 @@ def test_muting_silences_reminders_too_and_the_end_of_the_mute_brings_one() -> N
 def test_the_end_of_a_mute_tells_what_was_opened_silently() -> None:
     assert look(SILENT, NOW + HOUR - timedelta(microseconds=1), MUTED).event is None
     told = look(SILENT, NOW + HOUR, MUTED)
-    assert (told.event, told.because) == (AlertEvent.UNMUTED, "the mute is over and it is still so")
+    assert (told.event, told.because) == (AlertEvent.UNMUTED, "what held this back is over and it is still so")
     assert (told.reminders, told.remind_at) == (0, NOW + HOUR + 10 * MINUTE)
 
 
@@ -203,10 +207,14 @@ services = st.builds(
     st.just(1),
     st.just("backup"),
     st.sampled_from(Priority),
-    every=st.integers(10, 10**7).map(lambda seconds: timedelta(seconds=seconds)),
+    schedule=st.one_of(
+        st.integers(10, 10**7).map(lambda seconds: Interval(timedelta(seconds=seconds))),
+        st.sampled_from([Cron("0 * * * *", "Europe/London"), Cron("30 2 * * 0", "Australia/Lord_Howe", 5 * MINUTE)]),
+    ),
     reminder_interval=st.none() | st.integers(60, 10**7).map(lambda seconds: timedelta(seconds=seconds)),
     active=st.booleans(),
     muted_until=moments,
+    steadiness=st.builds(Steadiness, flapping_until=moments),
 )
 open_alerts = st.builds(
     OpenAlert,
@@ -215,6 +223,7 @@ open_alerts = st.builds(
     st.sampled_from([status for status in AlertStatus if status is not AlertStatus.RESOLVED]),
     overdue_since=moments.filter(bool),
     consecutive_failures=st.integers(1, 100),
+    counted_until=moments.filter(bool),
     told_at=moments,
     reminders=st.integers(0, 100),
     remind_at=moments,
@@ -245,7 +254,10 @@ def test_the_first_look_is_ahead_of_the_opening(kind: Trouble, service: Watched,
 @given(st.sampled_from(Trouble), services)
 def test_whoever_is_held_back_by_a_mute_is_looked_at_when_it_ends(kind: Trouble, service: Watched) -> None:
     opening = open_for(kind, "because", NOW, NOW, service)
+    for until in (service.muted_until, service.steadiness.flapping_until):
+        if service.active and until is not None and until > NOW:
+            assert opening.told is False
+            assert opening.next_look_at is not None
     if service.active and service.muted_until is not None and service.muted_until > NOW:
-        assert opening.told is False
         assert opening.next_look_at is not None
         assert opening.next_look_at <= service.muted_until

@@ -7,7 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from medic_core.domain.alerting.alerts import INGEST_SILENT, AlertEvent
-from medic_core.domain.routing.messages import headline, spoken
+from medic_core.domain.routing.messages import headline
+from medic_core.domain.watching.lengths import spoken
 from medic_core.domain.watching.states import Trouble
 from tests.unit.routing.notifications import NOW, a_notification, a_recovery
 
@@ -17,7 +18,14 @@ SAID = {
     Trouble.NEVER_REPORTED: "backup has never reported",
     Trouble.REPORTED_DOWN: "backup reports that it is down",
     Trouble.JOB_FAILED: "backup has failed",
+    Trouble.DURATION_EXCEEDED: "backup took too long",
+    Trouble.STALE_RUN: "backup is running for too long",
     INGEST_SILENT: "Medic hears nothing from anyone",
+}
+OVER = {
+    Trouble.DURATION_EXCEEDED: "backup stays within its limit again",
+    Trouble.STALE_RUN: "backup is not running too long any more",
+    INGEST_SILENT: "Medic hears heartbeats again",
 }
 TOLD_AGAIN = [AlertEvent.UNMUTED, AlertEvent.ACKNOWLEDGED, AlertEvent.SNOOZED]
 
@@ -25,8 +33,8 @@ TOLD_AGAIN = [AlertEvent.UNMUTED, AlertEvent.ACKNOWLEDGED, AlertEvent.SNOOZED]
 @pytest.mark.parametrize(
     ("seconds", "said"),
     [
-        (-5, "0 s"), (0, "0 s"), (0.4, "0 s"), (0.6, "1 s"), (8, "8 s"), (59, "59 s"), (59.6, "1 min"), (60, "1 min"),
-        (61, "1 min 1 s"), (310, "5 min 10 s"), (3599, "59 min 59 s"), (3600, "1 h"), (3601, "1 h"),
+        (-5, "0 s"), (0, "0 s"), (0.4, "400 ms"), (0.9996, "999 ms"), (8, "8 s"), (59, "59 s"), (59.6, "1 min"),
+        (60.4, "1 min"), (61, "1 min 1 s"), (310, "5 min 10 s"), (3599, "59 min 59 s"), (3600, "1 h"), (3601, "1 h"),
         (3660, "1 h 1 min"), (7200, "2 h"), (86_399, "23 h 59 min"), (86_400, "1 d"), (86_460, "1 d"),
         (90_061, "1 d 1 h"), (10**8, "1157 d 9 h"),
     ],
@@ -61,13 +69,20 @@ def test_a_reminder_says_for_how_long_it_has_been_so(kind: str) -> None:
 
 @pytest.mark.parametrize("kind", list(SAID))
 def test_a_recovery_says_that_it_is_over_and_after_how_long(kind: str) -> None:
-    over = "Medic hears heartbeats again" if kind == INGEST_SILENT else "backup has recovered"
+    over = OVER.get(kind, "backup has recovered")
     assert headline(a_recovery(kind=kind, at=NOW + 90 * SECOND)) == f"{over} after 1 min 30 s"
+
+
+@pytest.mark.parametrize("kind", list(SAID))
+def test_flapping_is_said_whatever_the_alert_that_it_is_told_with(kind: str) -> None:
+    assert headline(a_notification(AlertEvent.FLAPPING, kind=kind)) == "backup is flapping"
 
 
 def test_every_kind_and_every_event_is_looked_at_here() -> None:
     assert set(SAID) == {*Trouble, INGEST_SILENT}
-    assert {*TOLD_AGAIN, AlertEvent.OPENED, AlertEvent.REMINDED, AlertEvent.RESOLVED} == set(AlertEvent)
+    assert {*TOLD_AGAIN, AlertEvent.OPENED, AlertEvent.REMINDED, AlertEvent.FLAPPING, AlertEvent.RESOLVED} == set(
+        AlertEvent
+    )
 
 
 @pytest.mark.parametrize("name", ["{name}", "{0}", "{", "%s", "{name.__class__}"])

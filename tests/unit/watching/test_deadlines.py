@@ -1,20 +1,27 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
+from itertools import takewhile
 from random import Random
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from medic_core.domain.watching import cron
 from medic_core.domain.watching.deadlines import (
+    MOST_PERIODS_AT_ONCE,
     deadline,
-    missed_periods,
-    next_missed_period,
+    expected_after,
+    missed_since,
+    next_missed,
+    period,
     remembered,
+    silence_allowed,
+    upcoming,
     window_from,
 )
-from medic_core.domain.watching.schedules import Interval
+from medic_core.domain.watching.schedules import Cron, Interval
 
 START = datetime(2026, 3, 1, tzinfo=UTC)
 SECOND, MINUTE, HOUR = timedelta(seconds=1), timedelta(minutes=1), timedelta(hours=1)
@@ -104,25 +111,114 @@ def test_a_heartbeat_older_than_all_that_matter_changes_nothing() -> None:
 
 
 @pytest.mark.parametrize(
-    ("late", "periods", "next_one"),
+    ("late", "missed"),
     [
-        (-5 * MINUTE, 1, 10),
-        (timedelta(0), 1, 10),
-        (10 * MINUTE - SECOND, 1, 10),
-        (10 * MINUTE, 2, 20),
-        (35 * MINUTE, 4, 40),
-        (timedelta(days=7), 1009, 10_090),
+        (-5 * MINUTE, 0),
+        (timedelta(0), 0),
+        (10 * MINUTE - SECOND, 0),
+        (10 * MINUTE, 1),
+        (35 * MINUTE, 3),
+        (timedelta(days=7), 1008),
     ],
 )
-def test_missed_periods_are_counted_from_the_deadline(late: timedelta, periods: int, next_one: int) -> None:
-    assert missed_periods(START, 10 * MINUTE, START + late) == periods
-    assert next_missed_period(START, 10 * MINUTE, START + late) == START + next_one * MINUTE
+def test_missed_periods_are_counted_from_the_deadline(late: timedelta, missed: int) -> None:
+    assert missed_since(START, Interval(10 * MINUTE), START + late) == (missed, START + missed * 10 * MINUTE)
+    assert next_missed(START + missed * 10 * MINUTE, Interval(10 * MINUTE)) == START + (missed + 1) * 10 * MINUTE
 
 
-@given(every=st.integers(10, 10**7), late=st.integers(-(10**6), 10**9))
-def test_the_next_missed_period_is_the_first_moment_at_which_there_is_one_more(every: int, late: int) -> None:
-    period, now = every * SECOND, START + late * SECOND
-    following = next_missed_period(START, period, now)
-    assert following > now
-    assert missed_periods(START, period, following) == missed_periods(START, period, now) + 1
-    assert missed_periods(START, period, following - timedelta(microseconds=1)) == missed_periods(START, period, now)
+@given(every=st.integers(10, 10**7), looks=st.lists(st.integers(-(10**6), 10**9), max_size=10))
+def test_periods_are_counted_once_however_often_and_in_whatever_order_one_looks(every: int, looks: list[int]) -> None:
+    schedule, total, counted = Interval(every * SECOND), 0, START
+    for late in looks:
+        more, counted = missed_since(counted, schedule, START + late * SECOND)
+        total += more
+    assert total == max([0, *(late // every for late in looks)])
+    assert counted == START + total * every * SECOND
+
+
+NIGHTLY = Cron("0 2 * * *", "Europe/London", 10 * MINUTE)
+MIDNIGHT = datetime(2026, 3, 28, tzinfo=UTC)
+TICK = MIDNIGHT + 2 * HOUR
+#: London's clocks go forward in the second night: the ticks are at 2:00, at 1:00 and at 1:00 UTC.
+NEXT_TICK = MIDNIGHT + 25 * HOUR
+
+
+@pytest.mark.parametrize(
+    ("schedule", "success", "expected"),
+    [
+        (NIGHTLY, MIDNIGHT, TICK + 10 * MINUTE),
+        (NIGHTLY, TICK - 61 * SECOND, TICK + 10 * MINUTE),
+        (NIGHTLY, TICK - 60 * SECOND, NEXT_TICK + 10 * MINUTE),
+        (NIGHTLY, TICK - SECOND, NEXT_TICK + 10 * MINUTE),
+        (NIGHTLY, TICK, NEXT_TICK + 10 * MINUTE),
+        (NIGHTLY, TICK + 9 * MINUTE, NEXT_TICK + 10 * MINUTE),
+        (Cron("0 2 * * *", early_tolerance=timedelta(0)), TICK - SECOND, TICK),
+        (Cron("0 2 * * *", early_tolerance=12 * HOUR), MIDNIGHT - 10 * HOUR, TICK + 24 * HOUR),
+        # Never more than half the gap: a success at 12:00:29 is late for 12:00, one at 12:00:30 is early for 12:01.
+        (Cron("* * * * *"), MIDNIGHT + 29 * SECOND, MIDNIGHT + MINUTE),
+        (Cron("* * * * *"), MIDNIGHT + 30 * SECOND, MIDNIGHT + 2 * MINUTE),
+        # The gap before the tick counts, not the one after it.
+        (Cron("0 9,10 * * *", early_tolerance=12 * HOUR), MIDNIGHT + 9 * HOUR + 5 * MINUTE, MIDNIGHT + 10 * HOUR),
+        (Cron("0 9,10 * * *", early_tolerance=12 * HOUR), MIDNIGHT + 9 * HOUR + 30 * MINUTE, MIDNIGHT + 33 * HOUR),
+    ],
+)
+def test_a_success_shortly_before_a_tick_counts_for_it(schedule: Cron, success: datetime, expected: datetime) -> None:
+    assert expected_after(success, schedule) == expected
+
+
+crons = st.builds(
+    Cron,
+    st.sampled_from(["* * * * *", "*/15 * * * *", "0 * * * *", "0 2 * * *", "30 2 * * 0", "0 9,10 * * *", "0 0 L * *"]),
+    st.sampled_from(["UTC", "Europe/London", "America/New_York", "Australia/Lord_Howe", "Pacific/Apia"]),
+    st.integers(0, 7200).map(lambda seconds: seconds * SECOND),
+    st.integers(0, 7200).map(lambda seconds: seconds * SECOND),
+)
+moments = st.datetimes(datetime(2011, 1, 1), datetime(2030, 1, 1), timezones=st.just(UTC))  # noqa: DTZ001
+
+
+@given(crons, moments, st.integers(1, 10**6))
+def test_a_later_success_never_has_an_earlier_deadline(schedule: Cron, success: datetime, later: int) -> None:
+    assert success < expected_after(success, schedule) <= expected_after(success + later * SECOND, schedule)
+
+
+@given(crons, moments)
+def test_the_preview_and_the_deadline_agree_from_when_on_a_success_counts(schedule: Cron, after: datetime) -> None:
+    first, second = upcoming(schedule, after, 2)
+    assert first.counts_from is not None
+    assert expected_after(first.counts_from, schedule) == second.deadline
+    assert expected_after(first.at, schedule) == second.deadline
+    just_before = first.counts_from - timedelta(microseconds=1)
+    if just_before > after:
+        assert expected_after(just_before, schedule) == first.deadline
+
+
+@given(crons, moments, st.lists(st.integers(0, 100_000), max_size=5))
+@settings(max_examples=60, deadline=None)
+def test_missed_ticks_are_counted_once_however_often_one_looks(
+    schedule: Cron, begins: datetime, looks: list[int]
+) -> None:
+    limit = expected_after(begins, schedule)
+    total, counted = 0, limit
+    for late in sorted(looks):
+        more, counted = missed_since(counted, schedule, limit + late * SECOND)
+        total += more
+    end = limit + max([0, *looks]) * SECOND
+    following = cron.ticks(schedule.expression, schedule.timezone, limit - schedule.grace)
+    passed = len(list(takewhile(lambda tick: tick + schedule.grace <= end, following)))
+    # So many are counted in one look at most; the others in the next.
+    assert total == passed or MOST_PERIODS_AT_ONCE <= total < passed
+
+
+def test_an_interval_is_expected_again_and_again() -> None:
+    found = upcoming(Interval(HOUR, grace=MINUTE), START, 2)
+    assert [(one.at, one.counts_from, one.deadline) for one in found] == [
+        (START + HOUR, None, START + HOUR + MINUTE),
+        (START + 2 * HOUR, None, START + 2 * HOUR + MINUTE),
+    ]
+
+
+def test_a_period_of_ticks_is_the_gap_between_the_next_two() -> None:
+    assert period(NIGHTLY, MIDNIGHT) == 23 * HOUR
+    assert period(NIGHTLY, TICK + HOUR) == 24 * HOUR
+    assert silence_allowed(NIGHTLY, MIDNIGHT) == 23 * HOUR + 10 * MINUTE
+    assert silence_allowed(Interval(HOUR, grace=MINUTE), MIDNIGHT) == HOUR + MINUTE

@@ -49,7 +49,7 @@ class Service:
         if kind is FAILED:
             self.failed_at.append(at)
         self.state = step.state
-        self.troubles = (self.troubles - step.ends) | ({step.opens} if step.opens else set())
+        self.troubles = (self.troubles - step.ends) | {found.trouble for found in step.opens}
 
     def _failures(self, kind: SignalKind, at: datetime) -> int:
         if kind is FAILED:

@@ -5,10 +5,14 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from medic_core.domain.watching.schedules import Interval
+from medic_core.domain.watching.deadlines import Extension, Reason
+from medic_core.domain.watching.runs import RunsHeard
+from medic_core.domain.watching.schedules import Cron, Interval
 from medic_core.domain.watching.signals import SignalKind
 from medic_core.domain.watching.states import (
+    OF_RUNS,
     Expectations,
+    Found,
     Health,
     Heard,
     State,
@@ -22,7 +26,7 @@ from medic_core.domain.watching.states import (
 )
 
 START = datetime(2026, 3, 1, 12, tzinfo=UTC)
-MINUTE = timedelta(minutes=1)
+MINUTE, HOUR = timedelta(minutes=1), timedelta(hours=1)
 #: Every 10 minutes and 2 of grace; two failures in a row are one too many; a run may take 30 minutes.
 EXPECTS = Expectations(Interval(10 * MINUTE, grace=2 * MINUTE), failure_tolerance=2, max_duration=30 * MINUTE)
 NEW = registered(START, EXPECTS)
@@ -30,6 +34,8 @@ UP = State(Health.UP, (START,), START, START + 12 * MINUTE)
 DEGRADED = replace(UP, health=Health.DEGRADED)
 DOWN = replace(UP, health=Health.DOWN, alert_after=None)
 MISSED = frozenset({Trouble.MISSED_HEARTBEAT})
+#: Those that make a service down.
+OF_THE_SERVICE = [trouble for trouble in Trouble if trouble not in OF_RUNS]
 STATES = {Health.NEW: NEW, Health.UP: UP, Health.DEGRADED: DEGRADED, Health.DOWN: DOWN}
 
 #: What a signal in the 5th minute makes of each health: (health, deadline in minutes).
@@ -107,18 +113,19 @@ def test_only_a_sign_of_life_says_when_it_was_last_heard(kind: SignalKind, healt
 def test_only_down_and_too_many_failures_open_an_alert(kind: SignalKind, health: Health) -> None:
     expected = {SignalKind.DOWN: Trouble.REPORTED_DOWN, SignalKind.FAILED: Trouble.JOB_FAILED}.get(kind)
     step = heard(STATES[health], kind, 5, failures=2)
-    assert step.opens is expected
-    assert bool(step.because) is (expected is not None or is_sign_of_life(kind))
+    assert [found.trouble for found in step.opens] == ([expected] if expected else [])
+    assert bool(step.because) is is_sign_of_life(kind)
+    assert all(found.because for found in step.opens)
 
 
-@pytest.mark.parametrize("trouble", list(Trouble))
+@pytest.mark.parametrize("trouble", OF_THE_SERVICE)
 @pytest.mark.parametrize("kind", list(SignalKind))
 def test_a_sign_of_life_ends_every_trouble_and_nothing_else_ends_any(kind: SignalKind, trouble: Trouble) -> None:
     step = heard(in_trouble(trouble), kind, 30, troubles=frozenset({trouble}))
     assert step.ends == ({trouble} if is_sign_of_life(kind) else frozenset())
 
 
-@pytest.mark.parametrize("trouble", list(Trouble))
+@pytest.mark.parametrize("trouble", OF_THE_SERVICE)
 @pytest.mark.parametrize("kind", list(SignalKind))
 @pytest.mark.parametrize("failures", [1, 2])
 def test_no_service_is_well_or_waited_for_while_one_of_its_alerts_is_open(
@@ -126,7 +133,7 @@ def test_no_service_is_well_or_waited_for_while_one_of_its_alerts_is_open(
 ) -> None:
     open_before = frozenset({trouble})
     step = heard(in_trouble(trouble), kind, 5, failures=failures, troubles=open_before)
-    still_open = (open_before - step.ends) | ({step.opens} if step.opens else set())
+    still_open = (open_before - step.ends) | {found.trouble for found in step.opens}
     if still_open:
         assert step.state.health in {Health.NEW, Health.DOWN}
         assert step.state.alert_after is None
@@ -136,7 +143,7 @@ def test_no_service_is_well_or_waited_for_while_one_of_its_alerts_is_open(
 
 def test_a_sign_of_life_ends_all_troubles_at_once() -> None:
     step = heard(DOWN, SignalKind.UP, 30, troubles=frozenset(Trouble))
-    assert (step.ends, step.state.health, step.because) == (frozenset(Trouble), Health.UP, "reported UP")
+    assert (step.ends, step.state.health, step.because) == (set(OF_THE_SERVICE), Health.UP, "reported UP")
 
 
 def test_a_new_service_is_given_its_interval_and_grace() -> None:
@@ -154,15 +161,15 @@ def test_a_service_that_was_not_waited_for_is_once_it_was_heard() -> None:
 
 def test_failures_open_at_the_tolerance() -> None:
     first = heard(UP, SignalKind.FAILED, 5, failures=1)
-    assert (first.opens, first.state.health, first.state.failures) == (None, Health.UP, 1)
+    assert (first.opens, first.state.health, first.state.failures) == ((), Health.UP, 1)
     second = heard(first.state, SignalKind.FAILED, 6, failures=2)
-    assert (second.opens, second.because) == (Trouble.JOB_FAILED, "2 failed runs in a row")
+    assert second.opens == (Found(Trouble.JOB_FAILED, "2 failed runs in a row"),)
     assert (second.state.health, second.state.alert_after) == (Health.DOWN, None)
 
 
 def test_without_tolerance_the_first_failure_is_told() -> None:
     step = heard(UP, SignalKind.FAILED, 5, failures=1, expects=replace(EXPECTS, failure_tolerance=1))
-    assert (step.opens, step.because) == (Trouble.JOB_FAILED, "the run failed")
+    assert step.opens == (Found(Trouble.JOB_FAILED, "the run failed"),)
 
 
 def test_a_sign_of_life_begins_the_count_of_failures_anew() -> None:
@@ -265,6 +272,84 @@ def test_a_changed_schedule_leaves_a_run_that_is_under_way_its_time() -> None:
 @pytest.mark.parametrize("threshold", [1, 2, 5])
 def test_what_is_in_trouble_waits_to_be_heard_whatever_its_schedule(threshold: int) -> None:
     changed = replace(EXPECTS, schedule=Interval(60 * MINUTE, threshold))
-    waiting = still_in_trouble(replace(DOWN, recent=(START + MINUTE, START)), changed)
+    waiting = still_in_trouble(replace(DOWN, recent=(START + MINUTE, START)), START + HOUR, changed)
     assert (len(waiting.recent), waiting.recent[0], waiting.alert_after) == (threshold, START + MINUTE, None)
     assert waiting.health is Health.DOWN
+
+
+NIGHTLY = replace(EXPECTS, schedule=Cron("0 2 * * *", "UTC", grace=10 * MINUTE))
+LONG, SHORT = 31 * MINUTE, 30 * MINUTE
+EXCEEDED, STALE = Trouble.DURATION_EXCEEDED, Trouble.STALE_RUN
+
+
+@pytest.mark.parametrize(
+    ("kind", "runs", "open_before", "opens", "ends"),
+    [
+        (SignalKind.COMPLETED, RunsHeard(LONG, is_latest=True), set(), {EXCEEDED}, set()),
+        (SignalKind.COMPLETED, RunsHeard(SHORT, is_latest=True), {EXCEEDED}, set(), {EXCEEDED}),
+        (SignalKind.COMPLETED, RunsHeard(SHORT, is_latest=False), {EXCEEDED}, set(), set()),
+        (SignalKind.COMPLETED, RunsHeard(LONG, is_latest=False), set(), set(), set()),
+        (SignalKind.COMPLETED, RunsHeard(SHORT, is_latest=True), {STALE}, set(), {STALE}),
+        (SignalKind.COMPLETED, RunsHeard(SHORT, is_latest=True, stale=1), {STALE}, set(), set()),
+        (SignalKind.FAILED, RunsHeard(stale=0), {STALE, EXCEEDED}, set(), {STALE}),
+        (SignalKind.STARTED, RunsHeard(stale=0), {STALE}, set(), {STALE}),
+        (SignalKind.STARTED, RunsHeard(LONG, is_latest=True), set(), {EXCEEDED}, set()),
+        (SignalKind.UP, None, {STALE, EXCEEDED}, set(), set()),
+        (SignalKind.DOWN, None, {STALE}, {Trouble.REPORTED_DOWN}, set()),
+    ],
+)
+def test_durations_open_and_end_their_own_alerts(
+    kind: SignalKind, runs: RunsHeard | None, open_before: set[Trouble], opens: set[Trouble], ends: set[Trouble]
+) -> None:
+    troubles = frozenset(open_before)
+    step = advance(UP, Heard(kind, START + 5 * MINUTE, 1, runs), START + 5 * MINUTE, troubles, EXPECTS)
+    assert {found.trouble for found in step.opens} == opens
+    assert step.ends & troubles == ends
+
+
+@pytest.mark.parametrize("trouble", sorted(OF_RUNS))
+def test_a_service_whose_run_takes_too_long_lives(trouble: Trouble) -> None:
+    step = heard(UP, SignalKind.UP, 5, troubles=frozenset({trouble}))
+    assert (step.state.health, step.ends) == (Health.UP, frozenset())
+    assert minute(step.state.alert_after) == 17
+
+
+def test_without_a_limit_nothing_takes_too_long() -> None:
+    runs = RunsHeard(timedelta(days=9), is_latest=True)
+    unlimited = replace(EXPECTS, max_duration=None)
+    step = advance(UP, Heard(SignalKind.COMPLETED, START, 0, runs), START, frozenset({EXCEEDED}), unlimited)
+    assert (step.opens, step.ends & {EXCEEDED}) == ((), {EXCEEDED})
+
+
+def test_a_cron_service_is_expected_at_the_first_tick_after_its_watch_begins() -> None:
+    state = registered(START, NIGHTLY)
+    tick = datetime(2026, 3, 2, 2, 10, tzinfo=UTC)
+    assert (state.recent, state.alert_after, state.extensions) == ((), tick, (Extension(START, tick, Reason.BEGAN),))
+    just_before = datetime(2026, 3, 2, 1, 59, 59, tzinfo=UTC)
+    assert registered(just_before, NIGHTLY).alert_after == tick
+
+
+def test_an_edit_just_before_a_tick_is_no_success_even_where_an_older_success_arrives_late() -> None:
+    edited_at = datetime(2026, 3, 2, 1, 59, 30, tzinfo=UTC)
+    edited = watched_again(UP, edited_at, NIGHTLY)
+    late = advance(edited, Heard(SignalKind.UP, START), edited_at, frozenset(), NIGHTLY)
+    assert late.state.alert_after == edited.alert_after == datetime(2026, 3, 2, 2, 10, tzinfo=UTC)
+    heard_now = advance(edited, Heard(SignalKind.UP, edited_at), edited_at, frozenset(), NIGHTLY)
+    assert heard_now.state.alert_after == datetime(2026, 3, 3, 2, 10, tzinfo=UTC)
+
+
+@pytest.mark.parametrize("before", [Interval(MINUTE, threshold=3), Cron("* * * * *")])
+@pytest.mark.parametrize("after", [Interval(HOUR, threshold=5), Interval(HOUR), Cron("0 2 * * *")])
+@pytest.mark.parametrize("is_down", [False, True])
+def test_a_schedule_of_another_kind_leaves_a_window_of_its_own(
+    before: Interval | Cron, after: Interval | Cron, *, is_down: bool
+) -> None:
+    state = replace(registered(START, replace(EXPECTS, schedule=before)), last_heartbeat_at=START, health=Health.UP)
+    changed = (still_in_trouble if is_down else watched_again)(state, START + HOUR, replace(EXPECTS, schedule=after))
+    if isinstance(after, Interval):
+        assert len(changed.recent) == after.threshold
+    else:
+        # What was heard while it was down stays known; the next success is the one that counts.
+        assert is_down or changed.recent == ()
+    next_one = advance(changed, Heard(SignalKind.UP, START + 2 * HOUR), START + 2 * HOUR, MISSED, NIGHTLY)
+    assert next_one.state.health is Health.UP

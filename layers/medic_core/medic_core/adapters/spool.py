@@ -4,14 +4,18 @@ from __future__ import annotations
 
 import json
 from base64 import b64decode, b64encode
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 from uuid import UUID
 
 from medic_core.adapters.sqs import SqsQueue
 from medic_core.domain.watching.ping_urls import MAX_EXIT_STATUS
-from medic_core.domain.watching.signals import ByName, ByPingId, BySlug, Signal, SignalKind, Whom
+from medic_core.domain.watching.signals import ById, ByName, ByPingId, BySlug, Signal, SignalKind, Whom
 from medic_core.errors import Unavailable
+
+#: Of Postgres.
+LARGEST_ID = 2**63 - 1
 
 
 class SqsSpool:
@@ -20,10 +24,10 @@ class SqsSpool:
     def __init__(self, queue: SqsQueue) -> None:
         self._queue = queue
 
-    def keep(self, signal: Signal, key_id: str | None) -> None:
-        """Returns once it is kept; raises Unavailable otherwise."""
+    def keep(self, signals: Sequence[Signal], key_id: str | None) -> None:
+        """Returns once they are kept; raises Unavailable otherwise."""
         try:
-            self._queue.send([to_text(signal, key_id)])
+            self._queue.send([to_text(signal, key_id) for signal in signals])
         except Exception as error:
             # Whatever the queue's library raises, the client must hear that its heartbeat was not taken.
             raise Unavailable from error
@@ -110,6 +114,8 @@ def _whom_to_json(whom: Whom) -> dict[str, Any]:
     match whom:
         case ByName(name_key=name_key):
             return {"name_key": name_key}
+        case ById(service_id=service_id):
+            return {"service_id": service_id}
         case ByPingId(ping_id=ping_id):
             return {"ping_id": str(ping_id)}
         case BySlug(ping_key=ping_key, slug=slug, create=create):
@@ -120,6 +126,8 @@ def _whom_from_json(kept: dict[str, Any]) -> Whom:
     match kept:
         case {"name_key": str(name_key)}:
             return ByName(name_key)
+        case {"service_id": int(service_id)} if type(service_id) is int and 0 < service_id <= LARGEST_ID:
+            return ById(service_id)
         case {"ping_id": str(ping_id)}:
             return ByPingId(UUID(ping_id))
         case {"ping_key": str(ping_key), "slug": str(slug), "create": bool(create)}:

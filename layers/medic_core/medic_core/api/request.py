@@ -42,10 +42,10 @@ class Request:
             received_at=datetime.fromtimestamp(event["requestContext"]["timeEpoch"] / 1000, UTC),
         )
 
-    def json_object(self) -> dict[str, Any]:
-        """The body as a JSON object. Raises BadRequest or TooLarge."""
-        if len(self.body) > JSON_LIMIT:
-            raise TooLarge(f"The body must not be longer than {JSON_LIMIT} bytes.")
+    def json_object(self, limit: int = JSON_LIMIT) -> dict[str, Any]:
+        """The body as a JSON object of at most `limit` bytes. Raises BadRequest or TooLarge."""
+        if len(self.body) > limit:
+            raise TooLarge(f"The body must not be longer than {limit} bytes.")
         try:
             found = json.loads(self.body)
         except (ValueError, RecursionError) as error:

@@ -8,11 +8,12 @@ from datetime import datetime, timedelta
 from typing import Any
 from uuid import uuid4
 
+from medic_core.domain.watching.schedules import Cron
 from medic_core.domain.watching.signals import ByPingId, Signal, SignalKind
 from medic_core.domain.watching.snapshots import Action, action_of
-from medic_core.domain.watching.states import still_in_trouble, watched_again
+from medic_core.domain.watching.states import OF_RUNS, still_in_trouble, watched_again
 from medic_core.errors import BadRequest, NotFound, Stale
-from medic_core.store import alerts, connection, service_states, services, settling, snapshots
+from medic_core.store import alerts, connection, job_runs, service_states, services, settling, snapshots
 from medic_core.store.connection import Transaction
 from medic_core.store.services import Service
 from medic_core.store.settling import Locked
@@ -21,7 +22,14 @@ from medic_core.store.settling import Locked
 DEFAULT_MUTE = timedelta(hours=24)
 LONGEST_MUTE = timedelta(days=366)
 #: Changing one of these changes when the service is expected next.
-OF_THE_SCHEDULE = frozenset({"every_seconds", "threshold", "grace_period_seconds", "alert_when_never_reported"})
+OF_THE_SCHEDULE = frozenset(
+    {
+        "every_seconds", "threshold", "grace_period_seconds", "alert_when_never_reported", "cron_expression",
+        "timezone", "early_tolerance_seconds",
+    }
+)  # fmt: skip
+#: Changing one of these changes what counts as flapping.
+OF_FLAPPING = frozenset({"flapping_max_changes", "flapping_window_seconds"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +49,12 @@ def change(tx: Transaction, service_id: int, changes: Mapping[str, Any], by: By)
     Raises NotFound, Stale.
     """
     before = _locked(tx, service_id, by)
+    if (
+        isinstance(before.service.schedule, Cron)
+        and "cron_expression" not in changes
+        and changes.get("threshold", 1) != 1
+    ):
+        raise BadRequest("threshold: a cron schedule has none. Change the schedule to an interval first.")
     if changes:
         snapshots.take(tx, service_id, by.action or action_of(changes), by.actor)
         services.update(tx, service_id, changes)
@@ -76,6 +90,10 @@ def _watch_as_configured(
         _stop_watching(tx, after, "the service was paused" if after.accepts else "the service was deactivated", actor)
     elif after.service.active and (not before.service.active or OF_THE_SCHEDULE & set(changes)):
         watch_anew(tx, after)
+    if after.service.active and "max_duration_ms" in changes:
+        job_runs.limit(tx, after.service.service_id, after.expects.max_duration)
+    if OF_FLAPPING & set(changes):
+        service_states.stop_flapping(tx, after.service.service_id)
     if "muted_until" in changes:
         alerts.look_soon(tx, after.service.service_id)
 
@@ -85,15 +103,14 @@ def _stop_watching(tx: Transaction, locked: Locked, because: str, actor: str) ->
     service_states.unwatch(tx, [service_id])
     alerts.resolve(tx, service_id, locked.troubles, because, actor)
     service_states.forget_troubles(tx, service_id, sorted(locked.troubles))
+    job_runs.limit(tx, service_id, None)
 
 
 def watch_anew(tx: Transaction, locked: Locked) -> None:
     """Open alerts stay open until the service is heard; only those without one wait for a new deadline."""
-    if locked.troubles:
-        state = still_in_trouble(locked.state, locked.expects)
-    else:
-        state = watched_again(locked.state, locked.now, locked.expects)
-    service_states.save(tx, locked.service.service_id, state, locked.expects.schedule.silence_allowed)
+    judged_anew = still_in_trouble if locked.troubles - OF_RUNS else watched_again
+    state = judged_anew(locked.state, locked.now, locked.expects)
+    service_states.save(tx, locked.service.service_id, state, locked.expects.schedule, locked.now)
 
 
 def mute(tx: Transaction, until: datetime | None = None, reason: str | None = None) -> dict[str, Any]:

@@ -30,19 +30,25 @@ def record_signal(database: Database, signal: Signal, key: VerifiedKey | None) -
     ordinary = ORDINARY.get(signal.kind) if signal.run_id is None else None
     with database.autocommit() as connection:
         found = service_states.record(connection, signal, ordinary, key)
-    if found.refusal == KEY_CHANGED:
-        raise KeyChanged
-    if found.refusal is not None:
-        raise Unauthorized("This API key is not valid (any more).", reason=found.refusal)
-    if found.recorded and found.service_id is not None:
-        return Taken(found.service_id)
-    # Only a signal that changes something needs the rules: an ordinary one starts without them.
+    refused(found.refusal)
+    if found.recorded and found.service_id is not None and found.heartbeat_name is not None:
+        return Taken(found.service_id, found.heartbeat_name, signal.kind)
+    # Only a signal that changes something, or a cron schedule, needs the rules: an ordinary one starts without them.
     from medic_core.flows import settle  # noqa: PLC0415
 
     if found.service_id is not None:
         if not found.active:
-            raise BadRequest("This service is inactive: activate it before sending heartbeats.")
-        return settle.settle_signal(database, found.service_id, signal)
+            raise BadRequest(settle.INACTIVE)
+        taken = settle.advance_by_tick(database, found, signal, ordinary) if ordinary is not None else None
+        return taken or settle.settle_signal(database, found.service_id, signal)
     if isinstance(signal.whom, BySlug) and signal.whom.create:
         return settle.create_and_settle(database, signal.whom, signal)
-    raise NotFound("No service is registered under that name.")
+    raise NotFound(settle.nobody(signal.whom))
+
+
+def refused(refusal: str | None) -> None:
+    """Raises for what a statement says against the key: KeyChanged, Unauthorized."""
+    if refusal == KEY_CHANGED:
+        raise KeyChanged
+    if refusal is not None:
+        raise Unauthorized("This API key is not valid (any more).", reason=refusal)

@@ -8,7 +8,6 @@ from datetime import timedelta
 from uuid import uuid4
 
 from medic_core.domain.watching.names import name_key
-from medic_core.domain.watching.schedules import Interval
 from medic_core.domain.watching.signals import BySlug
 from medic_core.domain.watching.states import Expectations, registered
 from medic_core.store import connection, service_states, services, teams
@@ -25,12 +24,9 @@ def register(tx: Transaction, new: Configuration) -> int | None:
     service_id = services.add(tx, new, name_key(new.heartbeat_name), uuid4())
     if service_id is None:
         return None
-    schedule = Interval(
-        timedelta(seconds=new.every_seconds), new.threshold, timedelta(seconds=new.grace_period_seconds)
-    )
-    expects = Expectations(schedule, alert_when_never_reported=new.alert_when_never_reported)
-    state = registered(connection.now(tx), expects)
-    service_states.add(tx, service_id, state, schedule.silence_allowed)
+    now = connection.now(tx)
+    expects = Expectations(new.schedule, alert_when_never_reported=new.alert_when_never_reported)
+    service_states.add(tx, service_id, registered(now, expects), new.schedule, now)
     return service_id
 
 

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
-
-from medic_core.domain.watching.schedules import Interval
 from medic_core.domain.watching.snapshots import Action
 from medic_core.domain.watching.states import Expectations, registered
 from medic_core.errors import Conflict, NotFound
@@ -38,16 +35,13 @@ def restore(tx: Transaction, snapshot_id: int, actor: str) -> Service:
 
 
 def _make_again(tx: Transaction, snapshot: Snapshot) -> Service:
-    service_id, was = snapshots.make_again(tx, snapshot.snapshot_id), snapshot.snapshot_data
-    if service_id is None:
+    made, was = snapshots.make_again(tx, snapshot.snapshot_id), snapshot.snapshot_data
+    if made is None:
         raise Conflict(f"{snapshot.heartbeat_name!r} cannot be made again: another service has its name or its slug.")
-    schedule = Interval(
-        timedelta(seconds=was["every_seconds"]), was["threshold"], timedelta(seconds=was["grace_period_seconds"])
-    )
-    state = registered(
-        connection.now(tx), Expectations(schedule, alert_when_never_reported=was["alert_when_never_reported"])
-    )
-    service_states.add(tx, service_id, state, schedule.silence_allowed)
+    service_id, schedule = made
+    now = connection.now(tx)
+    expects = Expectations(schedule, alert_when_never_reported=was["alert_when_never_reported"])
+    service_states.add(tx, service_id, registered(now, expects), schedule, now)
     service_states.mark_paused(tx, service_id, paused=was["paused_at"] is not None)
     if was["paused_at"] is not None or not was["active"]:
         service_states.unwatch(tx, [service_id])

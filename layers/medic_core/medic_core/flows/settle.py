@@ -2,19 +2,63 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-from datetime import datetime
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
 
-from medic_core.domain.alerting.alerts import open_for
-from medic_core.domain.watching.runs import RunStatus
-from medic_core.domain.watching.signals import BySlug, Signal, SignalKind, Taken, filtered
-from medic_core.domain.watching.states import Heard, Trouble, advance, is_sign_of_life
+from medic_core.domain.alerting import flapping
+from medic_core.domain.alerting.alerts import flapping_began, open_for
+from medic_core.domain.alerting.flapping import Steadiness
+from medic_core.domain.watching import deadlines
+from medic_core.domain.watching.runs import RunsHeard, RunStatus
+from medic_core.domain.watching.signals import ById, BySlug, Signal, SignalKind, Taken, Whom, filtered
+from medic_core.domain.watching.states import OF_RUNS, Health, Heard, State, Trouble, advance, is_sign_of_life
 from medic_core.errors import NotFound
 from medic_core.flows import change
 from medic_core.flows.register import register_for_slug
-from medic_core.store import alerts, api_keys, job_runs, service_states, services, settling
+from medic_core.store import alerts, api_keys, job_runs, schedules, service_states, services, settling
 from medic_core.store.connection import Database, Transaction
-from medic_core.store.settling import Locked
+from medic_core.store.service_states import Recorded
+from medic_core.store.settling import Change, Locked
+
+INACTIVE = "This service is inactive: activate it before sending heartbeats."
+
+
+@dataclass(frozen=True, slots=True)
+class Paired:
+    """A signal with the run that it is about, as it is kept.
+
+    `unnamed_run` is the run under way that was started without an id. A repetition or a straggler of a run that had
+    ended does not `count`. `runs` is what is known of the service's runs now, `duration` that of the one that ended.
+    """
+
+    signal: Signal
+    unnamed_run: str | None
+    counts: bool = True
+    runs: RunsHeard | None = None
+    duration: timedelta | None = None
+
+
+def nobody(whom: Whom) -> str:
+    """What a client hears who means a service that is not there."""
+    return "No service has this id." if isinstance(whom, ById) else "No service is registered under that name."
+
+
+def advance_by_tick(database: Database, found: Recorded, signal: Signal, ordinary: Health) -> Taken | None:
+    """An ordinary sign of life of a service with a cron schedule: its next deadline, in one more statement.
+
+    None where it has an interval, or where the signal changes more than times.
+    """
+    if found.cron_expression is None or (signal.is_ping and found.inspects_pings):
+        return None
+    assert found.service_id is not None
+    assert found.heartbeat_name is not None
+    schedule = schedules.read(found._asdict())
+    deadline = deadlines.expected_after(found.now, schedule)
+    cron = schedules.as_text(schedule)
+    assert cron is not None
+    with database.autocommit() as connection:
+        is_recorded = service_states.advance(connection, found.service_id, signal, ordinary, cron, found.now, deadline)
+    return Taken(found.service_id, found.heartbeat_name, signal.kind) if is_recorded else None
 
 
 def create_and_settle(database: Database, whom: BySlug, signal: Signal) -> Taken:
@@ -54,70 +98,129 @@ def _settle(tx: Transaction, service_id: int, signal: Signal) -> Taken:
     """1. Lock the service. 2. Filter and pair runs. 3. Decide. 4. Write the consequences. 5. Open what is new."""
     locked = settling.lock(tx, service_id)
     if locked is None:
-        raise NotFound("No service is registered under that name.")
+        raise NotFound(nobody(signal.whom))
     at = min(signal.received_at or locked.now, locked.now)
     spooled = signal.received_at is not None
     if spooled and (not locked.accepts or settling.is_known(tx, service_id, signal, at)):
-        return Taken(service_id)
+        return Taken(service_id, locked.service.heartbeat_name, signal.kind)
     kind = filtered(signal.kind, signal.method, signal.body, locked.wanted) if signal.is_ping else signal.kind
     if locked.paused and locked.resume_on_heartbeat and kind not in {SignalKind.LOG, SignalKind.IGNORED}:
         locked = _resumed(tx, locked)
-    signal, unnamed_run, counts = _paired(tx, locked, replace(signal, kind=kind), at)
-    if not counts:
-        return _kept_only(tx, locked, signal, at, locked.unnamed_run)
-    if locked.paused:
-        return _kept_only(tx, locked, signal, at, unnamed_run)
-    heard = Heard(signal.kind, at, _failures(tx, locked, signal.kind, at))
+    paired = _paired(tx, locked, replace(signal, kind=kind), at)
+    told = _decide(tx, locked, paired, at) if paired.counts and not locked.paused else _keep(tx, locked, paired, at)
+    return Taken(
+        service_id,
+        locked.service.heartbeat_name,
+        paired.signal.kind,
+        paired.signal.run_id,
+        paired.duration,
+        locked.expects.max_duration,
+        told=told,
+    )
+
+
+def _decide(tx: Transaction, locked: Locked, paired: Paired, at: datetime) -> int:
+    """Change what the signal changes; returns how many notifications that makes."""
+    kind, service_id = paired.signal.kind, locked.service.service_id
+    heard = Heard(kind, at, _failures(tx, locked, kind, at), paired.runs)
     step = advance(locked.state, heard, locked.now, locked.troubles, locked.expects)
-    opens = {step.opens} if step.opens else set()
-    troubles = (locked.troubles - step.ends) | opens
-    written = settling.settle(tx, service_id, signal, at, step.state, troubles, unnamed_run, step.ends, step.because)
-    told = written.told
-    if written.recorded and step.opens and step.opens not in locked.troubles:
-        told += _open(tx, locked, step.opens, step.because, at, heard.failures)
-    elif Trouble.JOB_FAILED in troubles and heard.failures != locked.state.failures:
-        alerts.count_job_failures(tx, service_id, heard.failures)
-    return Taken(service_id, told=told)
+    ends = step.ends & locked.troubles
+    # A recovery ends the mute, so what opens with it is told.
+    muted_until = None if ends and step.state.health is not Health.DOWN else locked.service.muted_until
+    service = replace(locked.service, steadiness=_steadiness(locked, step.state), muted_until=muted_until)
+    troubles = (locked.troubles - ends) | {found.trouble for found in step.opens}
+    written = settling.settle(
+        tx,
+        locked,
+        paired.signal,
+        at,
+        Change(step.state, troubles, paired.unnamed_run, service.steadiness, ends, step.because),
+    )
+    if not written.recorded:
+        return written.told
+    _count(tx, locked, heard, troubles)
+    new = [found for found in step.opens if found.trouble not in locked.troubles]
+    openings = [open_for(one.trouble, one.because, at, locked.now, service, max(1, heard.failures)) for one in new]
+    if openings:
+        alerts.open_all(tx, openings)
+    told = written.told + sum(opening.told for opening in openings)
+    why = flapping_began(locked.service, service, locked.now)
+    return told + (alerts.tell_flapping(tx, {service_id: why}) if why else 0)
 
 
-def _paired(tx: Transaction, locked: Locked, signal: Signal, at: datetime) -> tuple[Signal, str | None, bool]:
-    """Pair it with its run: (the signal as it is kept, the unnamed run under way, whether it changes anything)."""
-    service_id, unnamed = locked.service.service_id, locked.unnamed_run
+def _steadiness(locked: Locked, after: State) -> Steadiness:
+    known = locked.service.steadiness
+    if (locked.state.health is Health.DOWN) is (after.health is Health.DOWN):
+        return known
+    return flapping.changed(known, locked.now, locked.service.flap_limit)
+
+
+def _count(tx: Transaction, locked: Locked, heard: Heard, troubles: frozenset[Trouble]) -> None:
+    """Open alerts say how many runs are meant."""
+    service_id = locked.service.service_id
+    if Trouble.JOB_FAILED in troubles & locked.troubles and heard.failures != locked.state.failures:
+        alerts.count_failures(tx, service_id, Trouble.JOB_FAILED, heard.failures)
+    if Trouble.STALE_RUN in troubles and heard.runs is not None:
+        alerts.count_failures(tx, service_id, Trouble.STALE_RUN, heard.runs.stale)
+
+
+def _paired(tx: Transaction, locked: Locked, signal: Signal, at: datetime) -> Paired:
+    """Pair a signal with its run."""
+    unnamed = locked.unnamed_run
     if signal.kind is SignalKind.STARTED:
         return _run_started(tx, locked, signal, at)
-    if signal.kind is SignalKind.UP and signal.is_ping and (unnamed or signal.run_id):
+    if signal.kind is SignalKind.UP and ((signal.is_ping and unnamed) or signal.run_id):
         signal = replace(signal, kind=SignalKind.COMPLETED)
+    if signal.kind is SignalKind.LOG:
+        return Paired(replace(signal, run_id=signal.run_id or unnamed), unnamed)
     if signal.kind not in {SignalKind.COMPLETED, SignalKind.FAILED}:
-        return signal, unnamed, True
-    named = signal.run_id is not None
+        return Paired(signal, unnamed)
+    return _run_ended(tx, locked, signal, at)
+
+
+def _run_ended(tx: Transaction, locked: Locked, signal: Signal, at: datetime) -> Paired:
+    service_id, unnamed, named = locked.service.service_id, locked.unnamed_run, signal.run_id is not None
     run_id = signal.run_id or unnamed or str(signal.signal_id)
-    ended = job_runs.end(tx, service_id, run_id, at, RunStatus(signal.kind), signal.exit_status, named=named)
-    return replace(signal, run_id=run_id), unnamed if named else None, ended is not None
+    duration_ms = job_runs.end(tx, service_id, run_id, at, RunStatus(signal.kind), signal.exit_status, named=named)
+    return Paired(
+        replace(signal, run_id=run_id),
+        unnamed if named else None,
+        counts=duration_ms is not None,
+        runs=_runs(tx, locked, run_id) if duration_ms is not None else None,
+        duration=timedelta(milliseconds=duration_ms) if duration_ms is not None else None,
+    )
 
 
-def _run_started(tx: Transaction, locked: Locked, signal: Signal, at: datetime) -> tuple[Signal, str | None, bool]:
+def _run_started(tx: Transaction, locked: Locked, signal: Signal, at: datetime) -> Paired:
     service_id, unnamed = locked.service.service_id, locked.unnamed_run
+    limit = locked.expects.max_duration if locked.service.active else None
     if signal.run_id is not None:
-        job_runs.start(tx, service_id, signal.run_id, at, named=True)
-        return signal, unnamed, True
+        job_runs.start(tx, service_id, signal.run_id, at, limit, named=True)
+        return Paired(signal, unnamed, runs=_runs(tx, locked, signal.run_id))
     heard_since = locked.state.last_heartbeat_at
     if heard_since is not None and at < heard_since:
-        return signal, unnamed, False
+        return Paired(signal, unnamed, counts=False)
     if unnamed is not None:
-        job_runs.restart(tx, service_id, unnamed, at)
-        return replace(signal, run_id=unnamed), unnamed, True
+        job_runs.restart(tx, service_id, unnamed, at, limit)
+        return Paired(replace(signal, run_id=unnamed), unnamed, runs=_runs(tx, locked, unnamed))
     run_id = str(signal.signal_id)
-    job_runs.start(tx, service_id, run_id, at, named=False)
-    return replace(signal, run_id=run_id), run_id, True
+    job_runs.start(tx, service_id, run_id, at, limit, named=False)
+    return Paired(replace(signal, run_id=run_id), run_id)
 
 
-def _kept_only(tx: Transaction, locked: Locked, signal: Signal, at: datetime, unnamed_run: str | None) -> Taken:
+def _runs(tx: Transaction, locked: Locked, run_id: str) -> RunsHeard | None:
+    """Asked only where an answer could matter."""
+    matters = locked.expects.max_duration is not None or locked.troubles & OF_RUNS
+    return job_runs.heard(tx, locked.service.service_id, run_id) if matters else None
+
+
+def _keep(tx: Transaction, locked: Locked, paired: Paired, at: datetime) -> int:
     """A repetition, a straggler, a word of a paused service: kept for the reader, changing only when it was heard."""
-    service_id, state = locked.service.service_id, locked.state
-    if locked.paused and is_sign_of_life(signal.kind):
+    state = locked.state
+    if locked.paused and is_sign_of_life(paired.signal.kind):
         state = replace(state, last_heartbeat_at=max(at, state.last_heartbeat_at or at))
-    settling.settle(tx, service_id, signal, at, state, locked.troubles, unnamed_run, frozenset(), "")
-    return Taken(service_id)
+    change = Change(state, locked.troubles, paired.unnamed_run, locked.service.steadiness)
+    return settling.settle(tx, locked, paired.signal, at, change).told
 
 
 def _resumed(tx: Transaction, locked: Locked) -> Locked:
@@ -144,9 +247,3 @@ def _failures(tx: Transaction, locked: Locked, kind: SignalKind, at: datetime) -
         return 0
     last_alive = max(at, state.last_heartbeat_at or at)
     return settling.count_failures(tx, locked.service.service_id, last_alive)
-
-
-def _open(tx: Transaction, locked: Locked, trouble: Trouble, because: str, at: datetime, failures: int) -> int:
-    opening = open_for(trouble, because, at, locked.now, locked.service, max(1, failures))
-    alerts.open_all(tx, [opening])
-    return int(opening.told)

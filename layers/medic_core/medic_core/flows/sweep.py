@@ -2,24 +2,28 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
-from medic_core.domain.alerting.alerts import INGEST_SILENT, Opening, Priority, Watched, look, open_for
+from medic_core.domain.alerting import flapping
+from medic_core.domain.alerting.alerts import INGEST_SILENT, Opening, Priority, flapping_began, look, open_for
 from medic_core.domain.alerting.reminders import interval_before
 from medic_core.domain.watching import outages
-from medic_core.domain.watching.outages import Gap, Hold, Proceed, Restart, Shift, Situation, Verdict
+from medic_core.domain.watching.lengths import spoken
+from medic_core.domain.watching.outages import Hold, Proceed, Restart, Shift, Verdict
+from medic_core.domain.watching.schedules import Interval
 from medic_core.domain.watching.states import Health, Trouble
-from medic_core.store import alerts, heartbeat_events, monitor_state, service_states
+from medic_core.flows import ourselves
+from medic_core.store import alerts, job_runs, monitor_state, service_states, sweeping
 from medic_core.store.connection import Database, Transaction
-from medic_core.store.monitor_state import MonitorState
-from medic_core.store.service_states import Due
+from medic_core.store.job_runs import StaleRun
+from medic_core.store.sweeping import Due, Silent, WithStaleRuns
 
 BATCH = 500
-#: What is usual is measured over this long before a gap.
-USUAL_OVER = timedelta(minutes=10)
 #: How often people are reminded that nothing is heard from anyone, before backoff.
 INGEST_PERIOD = timedelta(minutes=15)
+OF_MEDIC = Interval(INGEST_PERIOD)
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,8 +43,9 @@ def sweep(database: Database, spooled: int, cadence: timedelta, batch: int = BAT
 
     1. Ask whether we were away ourselves (`outages`); hold, or move deadlines, if so.
     2. Claim what is due in batches; each commits state, alerts, history and outbox together.
-    3. Look at open alerts: missed periods, reminders, ends of mutes.
-    4. Note that we were there: a sweep that held back is no gap.
+    3. Find runs that take too long, and services that have stopped flapping.
+    4. Look at open alerts: missed periods, reminders, ends of mutes.
+    5. Note that we were there: a sweep that held back is no gap.
 
     `spooled` is how many heartbeats wait in the spool. Any number of sweeps may run at once.
     """
@@ -50,11 +55,13 @@ def sweep(database: Database, spooled: int, cadence: timedelta, batch: int = BAT
     held = verdict.because if isinstance(verdict, Hold) else ""
     while not held:
         with database.transaction() as tx:
-            claimed = service_states.claim_due(tx, began, batch)
+            claimed = sweeping.claim_due(tx, began, batch)
             opened += _open_for_silence(tx, claimed, began)
         due += len(claimed)
         if len(claimed) < batch:
             break
+    opened += _find_stale_runs(database, began, batch) if not held else 0
+    _calm_down(database, began, batch)
     looked, told = _look_at_open(database, began, batch)
     with database.transaction() as tx:
         monitor_state.note_sweep(tx, began)
@@ -64,7 +71,7 @@ def sweep(database: Database, spooled: int, cadence: timedelta, batch: int = BAT
 def _judge_ourselves(tx: Transaction, spooled: int, cadence: timedelta) -> tuple[datetime, Verdict, int]:
     known = monitor_state.lock(tx)
     monitor_state.note_spool(tx, waiting=spooled > 0)
-    situation = _situation(tx, known, spooled, cadence)
+    situation = ourselves.situation(tx, known, spooled, cadence)
     verdict = outages.judge(situation)
     # Heartbeats of the gap may be in the spool: it is judged when they are in.
     waits = situation.gap if isinstance(verdict, Hold) and spooled else None
@@ -73,35 +80,6 @@ def _judge_ourselves(tx: Transaction, spooled: int, cadence: timedelta) -> tuple
     elif known.gap_start is not None:
         monitor_state.note_gap(tx, None, None)
     return known.now, verdict, _act_on(tx, verdict, known.now)
-
-
-def _situation(tx: Transaction, known: MonitorState, spooled: int, cadence: timedelta) -> Situation:
-    count = service_states.count_due(tx, known.now)
-    silent_since = alerts.opened_at(tx, INGEST_SILENT)
-    everyone_matters = silent_since is not None or count.due >= outages.MASS
-    return Situation(
-        now=known.now,
-        spooled=spooled,
-        spool_waiting_since=known.spool_waiting_since,
-        gap=_gap(tx, known, cadence),
-        due=count.due,
-        others=count.others,
-        heard_at=heartbeat_events.newest(tx) if everyone_matters else None,
-        due_heard_at=count.due_heard_at,
-        silent_since=silent_since,
-    )
-
-
-def _gap(tx: Transaction, known: MonitorState, cadence: timedelta) -> Gap | None:
-    start, end = known.gap_start, known.gap_end
-    if known.last_sweep_at is not None and outages.is_gap(known.last_sweep_at, known.now, cadence):
-        start, end = start or known.last_sweep_at, known.now
-    if start is None or end is None:
-        return None
-    length = end - start
-    usual = heartbeat_events.count(tx, start - USUAL_OVER, start) * (length / USUAL_OVER)
-    enough = int(usual) + 1
-    return Gap(start, length, heartbeat_events.count(tx, start, end, enough), usual)
 
 
 def _act_on(tx: Transaction, verdict: Verdict, now: datetime) -> int:
@@ -113,9 +91,9 @@ def _act_on(tx: Transaction, verdict: Verdict, now: datetime) -> int:
             alerts.resolve(tx, None, [INGEST_SILENT], "heartbeats are heard again", actor=None)
         case Restart(because=because):
             alerts.resolve(tx, None, [INGEST_SILENT], because, actor=None)
-            return service_states.restart(tx, now)
+            return sweeping.restart(tx, now)
         case Shift(since=since, by=by):
-            return service_states.shift(tx, since, by)
+            return sweeping.shift(tx, since, by)
         case _:
             pass
     return 0
@@ -131,6 +109,7 @@ def _ingest_silent(because: str, now: datetime) -> Opening:
         because=because,
         overdue_since=now,
         consecutive_failures=1,
+        counted_until=now,
         told=True,
         remind_at=remind_at,
         next_look_at=remind_at,
@@ -139,46 +118,107 @@ def _ingest_silent(because: str, now: datetime) -> Opening:
 
 def _open_for_silence(tx: Transaction, claimed: list[Due], now: datetime) -> int:
     """Open the alerts of claimed services and note their trouble; inactive ones are only no longer waited for."""
-    silent = [due for due in claimed if due.active]
-    unwatched = [due.service_id for due in claimed if not due.active]
+    unwatched = [due.service.service_id for due in claimed if not due.service.active]
     if unwatched:
         service_states.unwatch(tx, unwatched)
+    silent = [_fell_silent(due, now) for due in claimed if due.service.active]
     if not silent:
         return 0
-    openings = [_opening(due, now) for due in silent]
-    service_states.mark_silent(
-        tx, [(due.service_id, opening.kind) for due, opening in zip(silent, openings, strict=True)]
-    )
-    return alerts.open_all(tx, openings)
+    sweeping.mark_silent(tx, [one.mark for one in silent])
+    opened = alerts.open_all(tx, [one.opening for one in silent])
+    alerts.tell_flapping(tx, {one.mark.service_id: one.flapping for one in silent if one.flapping})
+    return opened
 
 
-def _opening(due: Due, now: datetime) -> Opening:
-    service = Watched(
-        service_id=due.service_id,
-        heartbeat_name=due.heartbeat_name,
-        priority=Priority(due.priority),
-        every=due.every,
-        reminder_interval=due.reminder_interval,
-        active=due.active,
-        muted_until=due.muted_until,
+@dataclass(frozen=True, slots=True)
+class FellSilent:
+    """What follows from a service's silence: what is noted of it, its alert, and what is told if it flaps."""
+
+    mark: Silent
+    opening: Opening
+    flapping: str | None
+
+
+def _fell_silent(due: Due, now: datetime) -> FellSilent:
+    before, trouble = due.service, Trouble.MISSED_HEARTBEAT
+    after = replace(before, steadiness=flapping.changed(before.steadiness, now, before.flap_limit))
+    if due.health is Health.NEW:
+        after, trouble = before, Trouble.NEVER_REPORTED
+    return FellSilent(
+        Silent(before.service_id, trouble, after.steadiness.flapping_until),
+        open_for(trouble, _why(due), due.alert_after, now, after),
+        flapping_began(before, after, now),
     )
-    trouble = Trouble.NEVER_REPORTED if due.health == Health.NEW else Trouble.MISSED_HEARTBEAT
-    return open_for(trouble, _why(due), due.alert_after, now, service)
 
 
 def _why(due: Due) -> str:
     limit = f"{due.alert_after:%Y-%m-%d %H:%M:%S} UTC"
     if due.last_heartbeat_at is None:
         return f"nothing was heard since its registration; expected by {limit}"
-    expected = f"{due.threshold} heartbeats" if due.threshold > 1 else "a heartbeat"
+    threshold = due.service.schedule.threshold if isinstance(due.service.schedule, Interval) else 1
+    expected = f"{threshold} heartbeats" if threshold > 1 else "a heartbeat"
     return f"last heard at {due.last_heartbeat_at:%Y-%m-%d %H:%M:%S} UTC; {expected} expected by {limit}"
+
+
+def _find_stale_runs(database: Database, now: datetime, batch: int) -> int:
+    """Open alerts for runs that take too long, once per run; returns how many were opened."""
+    opened = 0
+    while True:
+        with database.transaction() as tx:
+            claimed = sweeping.claim_stale(tx, now, batch)
+            opened += _open_for_stale_runs(tx, claimed, now) if claimed else 0
+        if not claimed:
+            return opened
+
+
+def _open_for_stale_runs(tx: Transaction, claimed: list[WithStaleRuns], now: datetime) -> int:
+    found: dict[int, list[StaleRun]] = {}
+    for run in job_runs.find_stale(tx, [one.service.service_id for one in claimed], now):
+        found.setdefault(run.service_id, []).append(run)
+    of = {one.service.service_id: one for one in claimed if one.service.active}
+    new = {
+        service_id: runs
+        for service_id, runs in found.items()
+        if service_id in of and Trouble.STALE_RUN not in of[service_id].troubles
+    }
+    for service_id, runs in found.items():
+        if service_id in of and service_id not in new:
+            alerts.count_failures(tx, service_id, Trouble.STALE_RUN, runs[0].known + len(runs))
+    if not new:
+        return 0
+    sweeping.add_trouble(tx, list(new), Trouble.STALE_RUN)
+    return alerts.open_all(
+        tx,
+        [
+            open_for(Trouble.STALE_RUN, _why_stale(runs, now), now, now, of[service_id].service, len(runs))
+            for service_id, runs in new.items()
+        ],
+    )
+
+
+def _why_stale(runs: Sequence[StaleRun], now: datetime) -> str:
+    """Why runs under way are a trouble: the oldest of them."""
+    oldest = runs[0]
+    name = f"run {oldest.run_id}" if oldest.named else "a run"
+    return f"{name} is under way for {spoken(now - oldest.started_at)}, since {oldest.started_at:%Y-%m-%d %H:%M:%S} UTC"
+
+
+def _calm_down(database: Database, now: datetime, batch: int) -> None:
+    """Tell what was held of services that have stopped flapping."""
+    while True:
+        with database.transaction() as tx:
+            steady = sweeping.claim_steady(tx, now, batch)
+            if steady:
+                alerts.tell_held(tx, steady, [one for one, health in steady.items() if health is not Health.DOWN])
+        if len(steady) < batch:
+            return
 
 
 def _look_at_open(database: Database, now: datetime, batch: int) -> tuple[int, int]:
     looked = told = 0
     while True:
         with database.transaction() as tx:
-            claimed = alerts.claim_looks(tx, now, batch, of_medic=INGEST_PERIOD)
+            claimed = alerts.claim_looks(tx, now, batch, OF_MEDIC)
             looks = [look(alert, now, service) for alert, service in claimed]
             told += alerts.save_looks(tx, looks) if looks else 0
         looked += len(claimed)

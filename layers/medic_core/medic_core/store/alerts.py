@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
-from datetime import datetime, timedelta
+from collections.abc import Collection, Mapping, Sequence
+from datetime import datetime
 from typing import Any, Final
 
 from psycopg.rows import dict_row, scalar_row
 
 from medic_core.domain.alerting.alerts import AlertEvent, AlertStatus, Look, OpenAlert, Opening, Priority, Watched
+from medic_core.domain.alerting.explanations import Open
 from medic_core.domain.routing.messages import Notification
+from medic_core.domain.watching.schedules import Interval
+from medic_core.store import watched
 from medic_core.store.connection import Transaction
 
 #: At most one open alert per service and kind: the second of two openings finds the first and does nothing.
@@ -17,14 +20,15 @@ OPEN_ALL: Final = """
 WITH wanted AS (
     SELECT * FROM unnest(
         %(service_ids)s::bigint[], %(names)s::text[], %(kinds)s::text[], %(priorities)s::text[], %(becauses)s::text[],
-        %(overdue)s::timestamptz[], %(failures)s::int[], %(told)s::boolean[], %(remind)s::timestamptz[],
-        %(looks)s::timestamptz[]
-    ) AS w (service_id, heartbeat_name, kind, priority, because, overdue_since, failures, told, remind_at, next_look_at)
+        %(overdue)s::timestamptz[], %(failures)s::int[], %(counted)s::timestamptz[], %(told)s::boolean[],
+        %(remind)s::timestamptz[], %(looks)s::timestamptz[]
+    ) AS w (service_id, heartbeat_name, kind, priority, because, overdue_since, failures, counted_until, told,
+            remind_at, next_look_at)
 ), opened AS (
     INSERT INTO medic.alerts (service_id, heartbeat_name, kind, priority, because, overdue_since, opened_at,
-                              consecutive_failures, told_at, remind_at, next_look_at)
+                              consecutive_failures, counted_until, told_at, remind_at, next_look_at)
     SELECT service_id, heartbeat_name, kind, priority, because, overdue_since, now(),
-           failures, CASE WHEN told THEN now() END, remind_at, next_look_at
+           failures, counted_until, CASE WHEN told THEN now() END, remind_at, next_look_at
       FROM wanted
     ON CONFLICT DO NOTHING
     RETURNING alert_id, because, consecutive_failures, told_at
@@ -53,6 +57,7 @@ def open_all(tx: Transaction, openings: Sequence[Opening]) -> int:
                 "becauses": [opening.because for opening in openings],
                 "overdue": [opening.overdue_since for opening in openings],
                 "failures": [opening.consecutive_failures for opening in openings],
+                "counted": [opening.counted_until for opening in openings],
                 "told": [opening.told for opening in openings],
                 "remind": [opening.remind_at for opening in openings],
                 "looks": [opening.next_look_at for opening in openings],
@@ -91,24 +96,26 @@ def resolve(tx: Transaction, service_id: int | None, kinds: Collection[str], bec
     return found
 
 
-CLAIM_LOOKS: Final = """
-SELECT a.alert_id, a.kind, a.status, a.overdue_since, a.consecutive_failures, a.told_at, a.reminders, a.remind_at,
-       a.heartbeat_name, a.priority, s.service_id, s.every_seconds * interval '1 second' AS every,
-       s.reminder_interval_seconds * interval '1 second' AS reminder_interval,
-       s.active AND s.paused_at IS NULL AS active, s.muted_until
-  FROM medic.alerts a LEFT JOIN medic.services s USING (service_id)
+CLAIM_LOOKS: Final = (
+    watched.SELECT  # noqa: S608 - two constants
+    + """, a.alert_id, a.kind, a.status, a.overdue_since, a.consecutive_failures, a.counted_until, a.told_at,
+       a.reminders, a.remind_at, a.heartbeat_name AS name, a.priority AS urgency
+  FROM medic.alerts a LEFT JOIN medic.services s USING (service_id) LEFT JOIN medic.service_state st USING (service_id)
  WHERE a.next_look_at <= %(now)s
  ORDER BY a.next_look_at
  LIMIT %(batch)s
    FOR UPDATE OF a SKIP LOCKED
 """
+)
 
 
-def claim_looks(tx: Transaction, now: datetime, batch: int, of_medic: timedelta) -> list[tuple[OpenAlert, Watched]]:
-    """The next open alerts to look at, each with its service. `of_medic` is the period of those that have none."""
+def claim_looks(tx: Transaction, now: datetime, batch: int, of_medic: Interval) -> list[tuple[OpenAlert, Watched]]:
+    """The next open alerts to look at, each with its service. `of_medic` is the schedule of those that have none."""
     with tx.cursor(row_factory=dict_row) as cursor:
         rows = cursor.execute(CLAIM_LOOKS, {"now": now, "batch": batch}).fetchall()
-    return [(_open_alert(row), _watched(row, of_medic)) for row in rows]
+    return [
+        (_open_alert(row), _of_medic(row, of_medic) if row["service_id"] is None else watched.read(row)) for row in rows
+    ]
 
 
 def _open_alert(row: dict[str, Any]) -> OpenAlert:
@@ -118,35 +125,43 @@ def _open_alert(row: dict[str, Any]) -> OpenAlert:
         status=AlertStatus(row["status"]),
         overdue_since=row["overdue_since"],
         consecutive_failures=row["consecutive_failures"],
+        counted_until=row["counted_until"],
         told_at=row["told_at"],
         reminders=row["reminders"],
         remind_at=row["remind_at"],
     )
 
 
-def _watched(row: dict[str, Any], of_medic: timedelta) -> Watched:
-    has_service = row["service_id"] is not None
-    return Watched(
-        service_id=row["service_id"] or 0,
-        heartbeat_name=row["heartbeat_name"],
-        priority=Priority(row["priority"]),
-        every=row["every"] if has_service else of_medic,
-        reminder_interval=row["reminder_interval"],
-        active=row["active"] if has_service else True,
-        muted_until=row["muted_until"],
-    )
+def _of_medic(row: dict[str, Any], schedule: Interval) -> Watched:
+    return Watched(0, row["name"], Priority(row["urgency"]), schedule, None, active=True, muted_until=None)
+
+
+OPEN_OF_SERVICE: Final = """
+SELECT alert_id, kind, status, overdue_since, consecutive_failures, counted_until, told_at, reminders, remind_at,
+       because, next_look_at
+  FROM medic.alerts WHERE service_id = %(service_id)s AND resolved_at IS NULL ORDER BY alert_id
+"""
+
+
+def open_of_service(tx: Transaction, service_id: int) -> list[Open]:
+    """A service's open alerts, as an explanation wants them."""
+    with tx.cursor(row_factory=dict_row) as cursor:
+        rows = cursor.execute(OPEN_OF_SERVICE, {"service_id": service_id}).fetchall()
+    return [Open(_open_alert(row), row["because"], row["next_look_at"]) for row in rows]
 
 
 SAVE_LOOKS: Final = """
 WITH looked AS (
     SELECT * FROM unnest(
-        %(alert_ids)s::bigint[], %(statuses)s::text[], %(failures)s::int[], %(events)s::text[], %(becauses)s::text[],
-        %(reminders)s::int[], %(remind)s::timestamptz[], %(looks)s::timestamptz[]
-    ) AS l (alert_id, status, failures, event, because, reminders, remind_at, next_look_at)
+        %(alert_ids)s::bigint[], %(statuses)s::text[], %(failures)s::int[], %(counted)s::timestamptz[],
+        %(events)s::text[], %(becauses)s::text[], %(reminders)s::int[], %(remind)s::timestamptz[],
+        %(looks)s::timestamptz[]
+    ) AS l (alert_id, status, failures, counted_until, event, because, reminders, remind_at, next_look_at)
 ), saved AS (
     UPDATE medic.alerts a
        SET status = l.status, snoozed_until = CASE WHEN l.status = 'snoozed' THEN a.snoozed_until END,
-           consecutive_failures = l.failures, reminders = l.reminders, remind_at = l.remind_at,
+           consecutive_failures = l.failures, counted_until = l.counted_until, reminders = l.reminders,
+           remind_at = l.remind_at,
            next_look_at = l.next_look_at,
            told_at = CASE WHEN l.event IS NULL THEN a.told_at ELSE COALESCE(a.told_at, now()) END
       FROM looked l WHERE a.alert_id = l.alert_id
@@ -170,6 +185,7 @@ def save_looks(tx: Transaction, looks: Sequence[Look]) -> int:
                 "alert_ids": [look.alert_id for look in looks],
                 "statuses": [look.status for look in looks],
                 "failures": [look.consecutive_failures for look in looks],
+                "counted": [look.counted_until for look in looks],
                 "events": [look.event for look in looks],
                 "becauses": [look.because for look in looks],
                 "reminders": [look.reminders for look in looks],
@@ -227,15 +243,82 @@ def snooze(tx: Transaction, alert_id: int, until: datetime, actor: str, because:
     tx.execute(SNOOZE, {"alert_id": alert_id, "until": until, "actor": actor, "because": because})
 
 
-COUNT_JOB_FAILURES: Final = """
+COUNT_FAILURES: Final = """
 UPDATE medic.alerts SET consecutive_failures = %(failures)s
- WHERE service_id = %(service_id)s AND kind = 'job_failed' AND resolved_at IS NULL
+ WHERE service_id = %(service_id)s AND kind = %(kind)s AND resolved_at IS NULL
 """
 
 
-def count_job_failures(tx: Transaction, service_id: int, failures: int) -> None:
-    """Note on an open `job_failed` alert how many runs in a row have failed."""
-    tx.execute(COUNT_JOB_FAILURES, {"service_id": service_id, "failures": failures})
+def count_failures(tx: Transaction, service_id: int, kind: str, failures: int) -> None:
+    """Note on an open alert how many runs are meant by it now."""
+    tx.execute(COUNT_FAILURES, {"service_id": service_id, "kind": kind, "failures": failures})
+
+
+#: Told with the service's newest alert, open or just over. That alert is told from then on, and its end is owed.
+TELL_FLAPPING: Final = """
+WITH newest AS (
+    SELECT w.because, a.alert_id
+      FROM unnest(%(service_ids)s::bigint[], %(becauses)s::text[]) AS w (service_id, because),
+           LATERAL (SELECT alert_id FROM medic.alerts a WHERE a.service_id = w.service_id
+                     ORDER BY alert_id DESC LIMIT 1) AS a
+), owed AS (
+    UPDATE medic.alerts a
+       SET told_at = COALESCE(a.told_at, now()), recovery_held = a.resolved_at IS NOT NULL
+      FROM newest WHERE a.alert_id = newest.alert_id
+    RETURNING a.alert_id, a.consecutive_failures
+), history AS (
+    INSERT INTO medic.alert_events (alert_id, event, at, because, consecutive_failures)
+    SELECT alert_id, 'flapping', now(), because, consecutive_failures FROM newest JOIN owed USING (alert_id)
+    RETURNING alert_event_id
+), told AS (
+    INSERT INTO medic.outbox (topic, subject_id) SELECT 'notification', alert_event_id FROM history
+)
+SELECT count(*) FROM history
+"""
+
+
+def tell_flapping(tx: Transaction, becauses: Mapping[int, str]) -> int:
+    """Tell people that these services flap, and why; returns how many notifications that makes."""
+    if not becauses:
+        return 0
+    with tx.cursor(row_factory=scalar_row) as cursor:
+        values = {"service_ids": list(becauses), "becauses": list(becauses.values())}
+        found = cursor.execute(TELL_FLAPPING, values).fetchone()
+    assert isinstance(found, int)
+    return found
+
+
+TELL_HELD: Final = """
+WITH settled AS (
+    UPDATE medic.alerts SET recovery_held = false WHERE service_id = ANY(%(service_ids)s::bigint[]) AND recovery_held
+    RETURNING alert_id, service_id
+), told AS (
+    INSERT INTO medic.outbox (topic, subject_id)
+    SELECT 'notification', e.alert_event_id
+      FROM settled JOIN medic.alert_events e USING (alert_id)
+     WHERE e.event = 'resolved' AND settled.service_id = ANY(%(recovered)s::bigint[])
+    ON CONFLICT DO NOTHING
+    RETURNING subject_id
+), still_so AS (
+    UPDATE medic.alerts
+       SET next_look_at = now(),
+           remind_at = CASE WHEN status = 'open' AND told_at IS NOT NULL THEN now() ELSE remind_at END
+     WHERE service_id = ANY(%(service_ids)s::bigint[]) AND resolved_at IS NULL
+)
+SELECT count(*) FROM told
+"""
+
+
+def tell_held(tx: Transaction, service_ids: Collection[int], recovered: Collection[int]) -> int:
+    """Services have stopped flapping: the ends that were held are told of those that recovered.
+
+    What is open is looked at again, and so told. Returns how many notifications were made.
+    """
+    with tx.cursor(row_factory=scalar_row) as cursor:
+        values = {"service_ids": list(service_ids), "recovered": list(recovered)}
+        found = cursor.execute(TELL_HELD, values).fetchone()
+    assert isinstance(found, int)
+    return found
 
 
 OPENED_AT: Final = """

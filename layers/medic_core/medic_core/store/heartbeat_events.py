@@ -86,6 +86,31 @@ def of_service(
         raise ValueError("not a time") from error
 
 
+OF_RUN: Final = """
+SELECT kind AS status, received_at, exit_status, body FROM medic.heartbeat_events
+ WHERE service_id = %(service_id)s AND run_id = %(run_id)s
+ ORDER BY received_at DESC, heartbeat_id DESC
+ LIMIT %(limit)s
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class RunSignal:
+    """What was said during a run, with what it sent along."""
+
+    status: str
+    received_at: datetime
+    exit_status: int | None
+    body: bytes | None
+
+
+def of_run(tx: Transaction, service_id: int, run_id: str, limit: int) -> list[RunSignal]:
+    """The newest signals of a run, in the order of their receipt."""
+    with tx.cursor(row_factory=class_row(RunSignal)) as cursor:
+        values = {"service_id": service_id, "run_id": run_id, "limit": limit}
+        return cursor.execute(OF_RUN, values).fetchall()[::-1]
+
+
 NEWEST: Final = """
 SELECT max(received_at) FROM medic.heartbeat_events WHERE received_at > now() - interval '7 days'
 """

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta
 from typing import Any, Final
 from uuid import UUID
@@ -11,7 +11,10 @@ from uuid import UUID
 from psycopg import sql
 from psycopg.rows import class_row, scalar_row
 
+from medic_core.domain.alerting.flapping import DEFAULT_MAX_CHANGES, DEFAULT_WINDOW
+from medic_core.domain.watching.schedules import DEFAULT_EARLY_TOLERANCE, Schedule
 from medic_core.domain.watching.signals import Whom
+from medic_core.store import schedules
 from medic_core.store.connection import Transaction
 from medic_core.store.service_states import identification
 
@@ -20,11 +23,14 @@ ADD: Final = """
 INSERT INTO medic.services (
     heartbeat_name, name_key, service_name, slug, ping_id, team_id, priority, runbook, every_seconds, threshold,
     grace_period_seconds, max_duration_ms, failure_tolerance, reminder_interval_seconds, alert_when_never_reported,
-    post_only, success_keywords, failure_keywords, start_keywords, unmatched_body, tags)
+    post_only, success_keywords, failure_keywords, start_keywords, unmatched_body, tags, cron_expression, timezone,
+    early_tolerance_seconds, flapping_max_changes, flapping_window_seconds)
 SELECT %(heartbeat_name)s, %(name_key)s, %(service_name)s, free.slug, %(ping_id)s, %(team_id)s, %(priority)s,
        %(runbook)s, %(every_seconds)s, %(threshold)s, %(grace_period_seconds)s, %(max_duration_ms)s,
        %(failure_tolerance)s, %(reminder_interval_seconds)s, %(alert_when_never_reported)s, %(post_only)s,
-       %(success_keywords)s, %(failure_keywords)s, %(start_keywords)s, %(unmatched_body)s, %(tags)s
+       %(success_keywords)s, %(failure_keywords)s, %(start_keywords)s, %(unmatched_body)s, %(tags)s,
+       %(cron_expression)s, %(timezone)s, %(early_tolerance_seconds)s, %(flapping_max_changes)s,
+       %(flapping_window_seconds)s
   FROM (SELECT CASE n WHEN 1 THEN %(slug)s ELSE %(slug)s || '-' || n END AS slug, n
           FROM generate_series(1, 10000) AS n) AS free
  WHERE NOT EXISTS (SELECT FROM medic.services taken WHERE taken.team_id = %(team_id)s AND taken.slug = free.slug)
@@ -36,7 +42,7 @@ RETURNING service_id
 
 @dataclass(frozen=True, slots=True)
 class Configuration:
-    """All that a person decides about a service when registering it."""
+    """All that a person decides about a service when registering it. Either `every_seconds` or a cron expression."""
 
     heartbeat_name: str
     service_name: str
@@ -44,8 +50,11 @@ class Configuration:
     team_id: int | None
     priority: str
     runbook: str
-    every_seconds: int
+    every_seconds: int | None
     threshold: int
+    cron_expression: str | None = None
+    timezone: str | None = None
+    early_tolerance_seconds: int = int(DEFAULT_EARLY_TOLERANCE.total_seconds())
     grace_period_seconds: int = 0
     max_duration_ms: int | None = None
     failure_tolerance: int = 1
@@ -57,6 +66,13 @@ class Configuration:
     start_keywords: tuple[str, ...] = ()
     unmatched_body: str = "ignore"
     tags: tuple[str, ...] = ()
+    flapping_max_changes: int | None = DEFAULT_MAX_CHANGES
+    flapping_window_seconds: int = int(DEFAULT_WINDOW.total_seconds())
+
+    @property
+    def schedule(self) -> Schedule:
+        """When it must be heard."""
+        return schedules.read(asdict(self))
 
 
 def add(tx: Transaction, new: Configuration, name_key: str, ping_id: UUID) -> int | None:
@@ -72,6 +88,8 @@ FIND: Final = """
 SELECT service_id FROM medic.services WHERE name_key = %(name_key)s
 UNION ALL
 SELECT service_id FROM medic.services WHERE ping_id = %(ping_id)s
+UNION ALL
+SELECT service_id FROM medic.services WHERE service_id = %(service_id)s
 UNION ALL
 SELECT s.service_id FROM medic.teams t JOIN medic.services s USING (team_id)
  WHERE t.ping_key = %(ping_key)s AND s.slug = %(slug)s
@@ -91,7 +109,8 @@ EDITABLE: Final = frozenset(
         "every_seconds", "threshold", "grace_period_seconds", "max_duration_ms", "failure_tolerance",
         "reminder_interval_seconds", "alert_when_never_reported", "muted_at", "muted_until", "mute_reason", "post_only",
         "success_keywords", "failure_keywords", "start_keywords", "unmatched_body", "tags", "paused_at",
-        "resume_on_heartbeat", "ping_id",
+        "resume_on_heartbeat", "ping_id", "cron_expression", "timezone", "early_tolerance_seconds",
+        "flapping_max_changes", "flapping_window_seconds",
     }
 )  # fmt: skip
 
@@ -116,8 +135,11 @@ SELECT s.service_id, s.heartbeat_name, s.service_name, s.slug, s.ping_id, s.team
        s.runbook, s.active, s.every_seconds, s.threshold, s.grace_period_seconds, s.max_duration_ms,
        s.failure_tolerance, s.reminder_interval_seconds, s.alert_when_never_reported, s.muted_at, s.muted_until,
        s.mute_reason, s.post_only, s.success_keywords, s.failure_keywords, s.start_keywords, s.unmatched_body,
-       s.tags, s.paused_at, s.resume_on_heartbeat, s.version, s.created_at, s.updated_at, st.health,
-       st.last_heartbeat_at, st.alert_after, st.silence_allowed, now() AS now, status.status
+       s.tags, s.paused_at, s.resume_on_heartbeat, s.version, s.created_at, s.updated_at, s.cron_expression, s.timezone,
+       s.early_tolerance_seconds, s.flapping_max_changes, s.flapping_window_seconds, st.health, st.last_heartbeat_at,
+       st.alert_after, st.silence_allowed,
+       CASE WHEN st.flapping_until > now() THEN st.flapping_until END AS flapping_until,
+       now() AS now, status.status
   FROM medic.services s JOIN medic.service_state st USING (service_id) LEFT JOIN medic.teams t USING (team_id),
        LATERAL (SELECT CASE WHEN NOT s.active OR s.paused_at IS NOT NULL THEN 'paused'
                             WHEN st.health IN ('up', 'degraded')
@@ -152,7 +174,7 @@ class Service:
     priority: str
     runbook: str
     active: bool
-    every_seconds: int
+    every_seconds: int | None
     threshold: int
     grace_period_seconds: int
     max_duration_ms: int | None
@@ -173,12 +195,23 @@ class Service:
     version: int
     created_at: datetime
     updated_at: datetime
+    cron_expression: str | None
+    timezone: str | None
+    early_tolerance_seconds: int
+    flapping_max_changes: int | None
+    flapping_window_seconds: int
     health: str
     last_heartbeat_at: datetime | None
     alert_after: datetime | None
     silence_allowed: timedelta
+    flapping_until: datetime | None
     now: datetime
     status: str
+
+    @property
+    def schedule(self) -> Schedule:
+        """When it must be heard."""
+        return schedules.read(asdict(self))
 
     @property
     def is_muted(self) -> bool:

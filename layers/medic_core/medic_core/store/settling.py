@@ -9,28 +9,27 @@ from typing import Any, Final
 
 from psycopg.rows import class_row, dict_row, scalar_row
 
-from medic_core.domain.alerting.alerts import Priority, Watched
-from medic_core.domain.watching.schedules import Interval
+from medic_core.domain.alerting.alerts import Watched
+from medic_core.domain.alerting.flapping import Steadiness
+from medic_core.domain.watching.deadlines import Extension, Reason, in_force
 from medic_core.domain.watching.signals import PingFilter, Signal, Unmatched
-from medic_core.domain.watching.states import Expectations, Extension, Health, State, Trouble
-from medic_core.store import service_states
+from medic_core.domain.watching.states import Expectations, Health, State, Trouble
+from medic_core.store import service_states, watched
 from medic_core.store.connection import Transaction
 
-#: The row lock makes what it returns the newest truth; facts of other tables are repeated in the row for that reason.
-LOCK: Final = """
-SELECT now() AS now, st.service_id, st.health, st.last_heartbeat_at, st.recent_heartbeats, st.alert_after, st.down_at,
-       st.degraded, st.extensions, st.consecutive_failures, st.troubles, st.unnamed_run,
-       s.heartbeat_name, s.priority, s.active, st.paused, s.resume_on_heartbeat, s.version, s.muted_until,
-       s.threshold, s.failure_tolerance,
-       s.alert_when_never_reported, s.every_seconds * interval '1 second' AS every,
-       s.grace_period_seconds * interval '1 second' AS grace,
-       s.max_duration_ms * interval '1 millisecond' AS max_duration,
-       s.reminder_interval_seconds * interval '1 second' AS reminder_interval,
-       s.post_only, s.success_keywords, s.failure_keywords, s.start_keywords, s.unmatched_body
+READ: Final = (
+    watched.SELECT  # noqa: S608 - two constants
+    + """, now() AS now, st.health, st.last_heartbeat_at, st.recent_heartbeats, st.alert_after, st.down_at, st.degraded,
+       st.extensions, st.extension_reasons, st.consecutive_failures, st.troubles, st.unnamed_run,
+       st.paused AS is_paused, s.resume_on_heartbeat, s.version, s.failure_tolerance, s.alert_when_never_reported,
+       s.max_duration_ms * interval '1 millisecond' AS max_duration, s.post_only, s.success_keywords,
+       s.failure_keywords, s.start_keywords, s.unmatched_body
   FROM medic.service_state st JOIN medic.services s USING (service_id)
  WHERE st.service_id = %(service_id)s
-   FOR UPDATE OF st FOR KEY SHARE OF s
 """
+)
+#: The row lock makes what it returns the newest truth; facts of other tables are repeated in the row for that reason.
+LOCK: Final = READ + "FOR UPDATE OF st FOR KEY SHARE OF s"
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,37 +54,30 @@ class Locked:
 
 def lock(tx: Transaction, service_id: int) -> Locked | None:
     """Lock a service's row and read it; None where it does not exist (any more)."""
+    return _found(tx, LOCK, service_id)
+
+
+def look(tx: Transaction, service_id: int) -> Locked | None:
+    """Read it as it is, without keeping anybody from changing it."""
+    return _found(tx, READ, service_id)
+
+
+def _found(tx: Transaction, statement: str, service_id: int) -> Locked | None:
     with tx.cursor(row_factory=dict_row) as cursor:
-        row = cursor.execute(LOCK, {"service_id": service_id}).fetchone()
+        row = cursor.execute(statement, {"service_id": service_id}).fetchone()
     return _locked(row) if row else None
 
 
 def _locked(row: dict[str, Any]) -> Locked:
+    service = watched.read(row)
     return Locked(
         now=row["now"],
-        service=Watched(
-            service_id=row["service_id"],
-            heartbeat_name=row["heartbeat_name"],
-            priority=Priority(row["priority"]),
-            every=row["every"],
-            reminder_interval=row["reminder_interval"],
-            active=row["active"] and not row["paused"],
-            muted_until=row["muted_until"],
-        ),
-        state=State(
-            health=Health(row["health"]),
-            recent=tuple(row["recent_heartbeats"]),
-            last_heartbeat_at=row["last_heartbeat_at"],
-            alert_after=row["alert_after"],
-            down_at=row["down_at"],
-            failures=row["consecutive_failures"],
-            degraded=row["degraded"],
-            extensions=tuple(map(Extension, row["extensions"][::2], row["extensions"][1::2])),
-        ),
+        service=service,
+        state=_state(row),
         troubles=frozenset(Trouble(kind) for kind in row["troubles"]),
         unnamed_run=row["unnamed_run"],
         expects=Expectations(
-            schedule=Interval(row["every"], row["threshold"], row["grace"]),
+            schedule=service.schedule,
             failure_tolerance=row["failure_tolerance"],
             max_duration=row["max_duration"],
             alert_when_never_reported=row["alert_when_never_reported"],
@@ -98,9 +90,25 @@ def _locked(row: dict[str, Any]) -> Locked:
             unmatched=Unmatched(row["unmatched_body"]),
         ),
         accepts=row["active"],
-        paused=row["paused"],
+        paused=row["is_paused"],
         resume_on_heartbeat=row["resume_on_heartbeat"],
         version=row["version"],
+    )
+
+
+def _state(row: dict[str, Any]) -> State:
+    pairs = zip(row["extensions"][::2], row["extensions"][1::2], row["extension_reasons"], strict=True)
+    return State(
+        health=Health(row["health"]),
+        recent=tuple(row["recent_heartbeats"]),
+        last_heartbeat_at=row["last_heartbeat_at"],
+        alert_after=row["alert_after"],
+        down_at=row["down_at"],
+        failures=row["consecutive_failures"],
+        degraded=row["degraded"],
+        extensions=in_force(
+            (Extension(since, until, Reason(reason)) for since, until, reason in pairs), row["last_heartbeat_at"]
+        ),
     )
 
 
@@ -117,12 +125,14 @@ WITH event AS (
     UPDATE medic.service_state st
        SET health = %(health)s, last_heartbeat_at = %(last_heartbeat_at)s, recent_heartbeats = %(recent)s,
            alert_after = %(alert_after)s, down_at = %(down_at)s, degraded = %(degraded)s,
-           extensions = %(extensions)s, consecutive_failures = %(failures)s,
-           troubles = %(troubles)s, unnamed_run = %(unnamed_run)s
+           extensions = %(extensions)s, extension_reasons = %(extension_reasons)s,
+           consecutive_failures = %(failures)s, troubles = %(troubles)s, unnamed_run = %(unnamed_run)s,
+           health_changes = %(health_changes)s, flapping_until = %(flapping_until)s
       FROM event WHERE st.service_id = event.service_id
 ), resolved AS (
     UPDATE medic.alerts a
-       SET status = 'resolved', resolved_at = now(), next_look_at = NULL, remind_at = NULL
+       SET status = 'resolved', resolved_at = now(), next_look_at = NULL, remind_at = NULL,
+           recovery_held = %(flapping)s AND told_at IS NOT NULL
       FROM event
      WHERE a.service_id = event.service_id AND a.kind = ANY(%(ends)s::text[]) AND a.resolved_at IS NULL
     RETURNING a.alert_id, a.told_at, a.consecutive_failures
@@ -130,13 +140,19 @@ WITH event AS (
     UPDATE medic.services s SET muted_at = NULL, muted_until = NULL, mute_reason = NULL
      WHERE s.service_id = %(service_id)s AND s.muted_until IS NOT NULL
        AND %(health)s <> 'down' AND EXISTS (SELECT FROM resolved)
+    RETURNING s.service_id
+), told_soon AS (
+    UPDATE medic.alerts a SET next_look_at = now()
+      FROM unmuted
+     WHERE a.service_id = unmuted.service_id AND a.resolved_at IS NULL AND NOT a.kind = ANY(%(ends)s::text[])
 ), history AS (
     INSERT INTO medic.alert_events (alert_id, event, at, because, consecutive_failures)
     SELECT alert_id, 'resolved', now(), %(because)s, consecutive_failures FROM resolved
     RETURNING alert_event_id, alert_id
 ), told AS (
     INSERT INTO medic.outbox (topic, subject_id)
-    SELECT 'notification', alert_event_id FROM history JOIN resolved USING (alert_id) WHERE told_at IS NOT NULL
+    SELECT 'notification', alert_event_id FROM history JOIN resolved USING (alert_id)
+     WHERE told_at IS NOT NULL AND NOT %(flapping)s
     RETURNING subject_id
 )
 SELECT (SELECT count(*) FROM event) = 1 AS recorded, (SELECT count(*) FROM told) AS told
@@ -151,31 +167,39 @@ class Settled:
     told: int
 
 
-def settle(
-    tx: Transaction,
-    service_id: int,
-    signal: Signal,
-    received_at: datetime,
-    state: State,
-    troubles: Collection[str],
-    unnamed_run: str | None,
-    ends: Collection[str],
-    because: str,
-) -> Settled:
-    """Write a signal and all it changes under the service's lock: event, state, ended alerts, what people hear."""
+@dataclass(frozen=True, slots=True)
+class Change:
+    """What a signal changes, decided under its service's lock."""
+
+    state: State
+    troubles: Collection[str]
+    unnamed_run: str | None
+    steadiness: Steadiness
+    ends: Collection[str] = ()
+    because: str = ""
+
+
+def settle(tx: Transaction, locked: Locked, signal: Signal, received_at: datetime, change: Change) -> Settled:
+    """Write a signal and all it changes under the service's lock: event, state, ended alerts, what people hear.
+
+    While it flaps, people do not hear of ended alerts: that is told when it has been stable (`alerts.tell_held`).
+    """
     with tx.cursor(row_factory=class_row(Settled)) as cursor:
         found = cursor.execute(
             SETTLE,
             {
-                "service_id": service_id,
+                "service_id": locked.service.service_id,
                 "received_at": received_at,
                 "run_id": signal.run_id,
                 **service_states.heard(signal),
-                **service_states.columns(state),
-                "troubles": sorted(troubles),
-                "unnamed_run": unnamed_run,
-                "ends": sorted(ends),
-                "because": because,
+                **service_states.columns(change.state),
+                "troubles": sorted(change.troubles),
+                "unnamed_run": change.unnamed_run,
+                "health_changes": list(change.steadiness.changes),
+                "flapping_until": change.steadiness.flapping_until,
+                "flapping": change.steadiness.is_flapping(locked.now),
+                "ends": sorted(change.ends),
+                "because": change.because,
             },
         ).fetchone()
     assert found is not None

@@ -6,9 +6,11 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
 
-from psycopg.rows import class_row, scalar_row
+from psycopg.rows import class_row, dict_row, scalar_row
 
+from medic_core.domain.watching.schedules import Schedule
 from medic_core.domain.watching.snapshots import Action
+from medic_core.store import schedules
 from medic_core.store.connection import Transaction
 
 #: All of its row: a column that is added later is kept from then on.
@@ -98,33 +100,38 @@ def mark_restored(tx: Transaction, snapshot_id: int, actor: str) -> bool:
     return tx.execute(MARK_RESTORED, {"snapshot_id": snapshot_id, "actor": actor}).rowcount == 1
 
 
-#: With its old ids, so that its ping URL goes on working. A team that is gone is not missed.
+#: With its old ids, so that its ping URL goes on working. A team that is gone is not missed. What an older snapshot
+#: does not know yet is as the columns' defaults have it.
 MAKE_AGAIN: Final = """
 INSERT INTO medic.services (
     service_id, heartbeat_name, name_key, service_name, slug, ping_id, team_id, priority, runbook, active,
     every_seconds, threshold, grace_period_seconds, max_duration_ms, failure_tolerance, reminder_interval_seconds,
     alert_when_never_reported, muted_at, muted_until, mute_reason, post_only, success_keywords, failure_keywords,
-    start_keywords, unmatched_body, tags, paused_at, resume_on_heartbeat, version, created_at)
+    start_keywords, unmatched_body, tags, paused_at, resume_on_heartbeat, cron_expression, timezone,
+    early_tolerance_seconds, flapping_max_changes, flapping_window_seconds, version, created_at)
 OVERRIDING SYSTEM VALUE
 SELECT was.service_id, was.heartbeat_name, was.name_key, was.service_name, was.slug, was.ping_id, t.team_id,
        was.priority, was.runbook, was.active, was.every_seconds, was.threshold, was.grace_period_seconds,
        was.max_duration_ms, was.failure_tolerance, was.reminder_interval_seconds, was.alert_when_never_reported,
        was.muted_at, was.muted_until, was.mute_reason, was.post_only, was.success_keywords, was.failure_keywords,
-       was.start_keywords, was.unmatched_body, was.tags, was.paused_at, was.resume_on_heartbeat, was.version + 1,
-       was.created_at
+       was.start_keywords, was.unmatched_body, was.tags, was.paused_at, was.resume_on_heartbeat, was.cron_expression,
+       was.timezone, was.early_tolerance_seconds, was.flapping_max_changes, was.flapping_window_seconds,
+       was.version + 1, was.created_at
   FROM medic.service_snapshots snapshot,
-       jsonb_populate_record(NULL::medic.services, snapshot.snapshot_data) AS was
+       jsonb_populate_record(NULL::medic.services, '{"early_tolerance_seconds": 60, "flapping_max_changes": 10,
+                             "flapping_window_seconds": 3600}' || snapshot.snapshot_data) AS was
   LEFT JOIN medic.teams t ON t.team_id = was.team_id
  WHERE snapshot.snapshot_id = %(snapshot_id)s
 ON CONFLICT DO NOTHING
-RETURNING service_id
+RETURNING service_id, every_seconds, threshold, grace_period_seconds, cron_expression, timezone, early_tolerance_seconds
 """
 
 
-def make_again(tx: Transaction, snapshot_id: int) -> int | None:
-    """Make a deleted service again; None where its name, its slug or its id is another's by now."""
-    with tx.cursor(row_factory=scalar_row) as cursor:
-        return cursor.execute(MAKE_AGAIN, {"snapshot_id": snapshot_id}).fetchone()
+def make_again(tx: Transaction, snapshot_id: int) -> tuple[int, Schedule] | None:
+    """Make a deleted service again: its id and schedule. None where its name, slug or id is another's by now."""
+    with tx.cursor(row_factory=dict_row) as cursor:
+        row = cursor.execute(MAKE_AGAIN, {"snapshot_id": snapshot_id}).fetchone()
+    return (row["service_id"], schedules.read(row)) if row else None
 
 
 FORGET: Final = """

@@ -6,9 +6,11 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
 
-from medic_core.domain.alerting import reminders
+from medic_core.domain.alerting import flapping, reminders
+from medic_core.domain.alerting.flapping import STEADY, FlapLimit, Steadiness
 from medic_core.domain.alerting.suppression import Circumstances, Suppressed, suppressed
-from medic_core.domain.watching.deadlines import missed_periods, next_missed_period
+from medic_core.domain.watching.deadlines import missed_since, next_missed, period
+from medic_core.domain.watching.schedules import Schedule
 from medic_core.domain.watching.states import Trouble
 
 #: The one alert about Medic itself: nothing is heard from anyone.
@@ -39,7 +41,8 @@ class AlertEvent(StrEnum):
 
     OPENED = "opened"
     REMINDED = "reminded"
-    UNMUTED = "unmuted"  #: opened silently, told now that the mute is over
+    UNMUTED = "unmuted"  #: opened silently, told now that what held it back is over
+    FLAPPING = "flapping"  #: its service goes down and up so often that only this is told
     ACKNOWLEDGED = "acknowledged"
     SNOOZED = "snoozed"
     RESOLVED = "resolved"
@@ -52,15 +55,24 @@ class Watched:
     service_id: int
     heartbeat_name: str
     priority: Priority
-    every: timedelta
+    schedule: Schedule
     reminder_interval: timedelta | None
     active: bool
     muted_until: datetime | None
+    steadiness: Steadiness = STEADY
+    flap_limit: FlapLimit | None = None
+
+    def circumstances(self, now: datetime) -> Circumstances:
+        """What the rules that hold alerts back look at."""
+        return Circumstances(now, self.active, self.muted_until, self.steadiness.flapping_until)
 
 
 @dataclass(frozen=True, slots=True)
 class Opening:
-    """An alert to open. `told` says whether people hear of it now; `next_look_at` when the monitor must look again."""
+    """An alert to open. `told` says whether people hear of it now; `next_look_at` when the monitor must look again.
+
+    `counted_until` is the last missed deadline that is in `consecutive_failures`.
+    """
 
     service_id: int | None
     heartbeat_name: str
@@ -69,6 +81,7 @@ class Opening:
     because: str
     overdue_since: datetime
     consecutive_failures: int
+    counted_until: datetime
     told: bool
     remind_at: datetime | None
     next_look_at: datetime | None
@@ -83,6 +96,7 @@ class OpenAlert:
     status: AlertStatus
     overdue_since: datetime
     consecutive_failures: int
+    counted_until: datetime
     told_at: datetime | None
     reminders: int
     remind_at: datetime | None
@@ -95,6 +109,7 @@ class Look:
     alert_id: int
     status: AlertStatus
     consecutive_failures: int
+    counted_until: datetime
     event: AlertEvent | None
     because: str
     reminders: int
@@ -106,10 +121,12 @@ def open_for(
     trouble: Trouble, because: str, overdue_since: datetime, now: datetime, service: Watched, failures: int = 1
 ) -> Opening:
     """The alert for a trouble that was just found, silent where a rule holds it back."""
-    held = suppressed(Circumstances(now, service.active, service.muted_until))
-    remind_at = None if held else now + reminders.interval_before(0, service.every, service.reminder_interval)
+    held = suppressed(service.circumstances(now))
+    remind_at = None if held else now + _wait(service, now, 0)
+    counted = overdue_since
     if trouble is Trouble.MISSED_HEARTBEAT:
-        failures = missed_periods(overdue_since, service.every, now)
+        more, counted = missed_since(overdue_since, service.schedule, now)
+        failures = 1 + more
     return Opening(
         service_id=service.service_id,
         heartbeat_name=service.heartbeat_name,
@@ -118,10 +135,20 @@ def open_for(
         because=because,
         overdue_since=overdue_since,
         consecutive_failures=failures,
+        counted_until=counted,
         told=held is None,
         remind_at=remind_at,
-        next_look_at=_next_look(trouble, overdue_since, now, service, remind_at, held),
+        next_look_at=_next_look(trouble, counted, service, remind_at, held),
     )
+
+
+def flapping_began(before: Watched, after: Watched, now: datetime) -> str | None:
+    """What to tell where a service begins to flap with a change, None where it does not or nobody is to hear of it."""
+    if after.flap_limit is None or not flapping.begins(before.steadiness, after.steadiness, now):
+        return None
+    if suppressed(Circumstances(now, after.active, after.muted_until)) is not None:
+        return None
+    return flapping.why(after.steadiness, now, after.flap_limit)
 
 
 def look(alert: OpenAlert, now: datetime, service: Watched) -> Look:
@@ -130,19 +157,22 @@ def look(alert: OpenAlert, now: datetime, service: Watched) -> Look:
     Acknowledged alerts are not reminded of; a snoozed one's next reminder is the end of its snooze, which opens it
     again. Muting silences reminders too.
     """
-    held = suppressed(Circumstances(now, service.active, service.muted_until))
+    held = suppressed(service.circumstances(now))
     event, because = _event_due(alert, now, held)
     sent = alert.reminders + (event is AlertEvent.REMINDED)
-    remind_at = alert.remind_at
-    if event is not None:
-        remind_at = now + reminders.interval_before(sent, service.every, service.reminder_interval)
-    failures = alert.consecutive_failures
+    remind_at = alert.remind_at if event is None else now + _wait(service, now, sent)
+    failures, counted = alert.consecutive_failures, alert.counted_until
     if alert.kind == Trouble.MISSED_HEARTBEAT:
-        failures = max(failures, missed_periods(alert.overdue_since, service.every, now))
+        more, counted = missed_since(alert.counted_until, service.schedule, now)
+        failures += more
     status = AlertStatus.OPEN if event is not None else alert.status
     waiting_for = None if status is AlertStatus.ACKNOWLEDGED else remind_at
-    next_look_at = _next_look(alert.kind, alert.overdue_since, now, service, waiting_for, held)
-    return Look(alert.alert_id, status, failures, event, because, sent, remind_at, next_look_at)
+    next_look_at = _next_look(alert.kind, counted, service, waiting_for, held)
+    return Look(alert.alert_id, status, failures, counted, event, because, sent, remind_at, next_look_at)
+
+
+def _wait(service: Watched, now: datetime, sent: int) -> timedelta:
+    return reminders.interval_before(sent, period(service.schedule, now), service.reminder_interval)
 
 
 def _event_due(alert: OpenAlert, now: datetime, held: Suppressed | None) -> tuple[AlertEvent | None, str]:
@@ -153,7 +183,7 @@ def _event_due(alert: OpenAlert, now: datetime, held: Suppressed | None) -> tupl
         case AlertStatus.SNOOZED if is_time:
             return AlertEvent.REMINDED, "the snooze is over and it is still so"
         case AlertStatus.OPEN if alert.told_at is None:
-            return AlertEvent.UNMUTED, "the mute is over and it is still so"
+            return AlertEvent.UNMUTED, "what held this back is over and it is still so"
         case AlertStatus.OPEN if is_time:
             return AlertEvent.REMINDED, "still so"
         case _:
@@ -161,17 +191,12 @@ def _event_due(alert: OpenAlert, now: datetime, held: Suppressed | None) -> tupl
 
 
 def _next_look(
-    kind: str,
-    overdue_since: datetime,
-    now: datetime,
-    service: Watched,
-    remind_at: datetime | None,
-    held: Suppressed | None,
+    kind: str, counted: datetime, service: Watched, remind_at: datetime | None, held: Suppressed | None
 ) -> datetime | None:
-    period = next_missed_period(overdue_since, service.every, now) if kind == Trouble.MISSED_HEARTBEAT else None
+    one_more = next_missed(counted, service.schedule) if kind == Trouble.MISSED_HEARTBEAT else None
     if held is not None:
         # A reminder that fell due meanwhile must not make us look at every sweep.
         remind_at = None
-    mute_ends = held.until if held is not None else None
-    moments = [moment for moment in (period, remind_at, mute_ends) if moment is not None]
+    hold_ends = held.until if held is not None else None
+    moments = [moment for moment in (one_more, remind_at, hold_ends) if moment is not None]
     return min(moments, default=None)

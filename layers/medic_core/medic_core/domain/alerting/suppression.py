@@ -14,6 +14,7 @@ class Circumstances:
     now: datetime
     active: bool
     muted_until: datetime | None
+    flapping_until: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,15 +35,22 @@ def muted(around: Circumstances) -> Suppressed | None:
     return None
 
 
+def flapping(around: Circumstances) -> Suppressed | None:
+    if around.flapping_until is not None and around.now < around.flapping_until:
+        return Suppressed("the service is flapping", until=around.flapping_until)
+    return None
+
+
 Rule = Callable[[Circumstances], Suppressed | None]
 #: Asked in this order; the first answer counts and is the one that people see.
-RULES: tuple[Rule, ...] = (inactive, muted)
+RULES: tuple[Rule, ...] = (inactive, muted, flapping)
+
+
+def all_suppressed(around: Circumstances) -> list[Suppressed]:
+    """Every reason that holds now."""
+    return [reason for rule in RULES if (reason := rule(around)) is not None]
 
 
 def suppressed(around: Circumstances) -> Suppressed | None:
     """The first reason not to tell anyone, or None."""
-    for rule in RULES:
-        reason = rule(around)
-        if reason is not None:
-            return reason
-    return None
+    return next(iter(all_suppressed(around)), None)

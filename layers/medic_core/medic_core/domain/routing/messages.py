@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 
 from medic_core.domain.alerting.alerts import INGEST_SILENT, AlertEvent, Priority
+from medic_core.domain.watching.lengths import spoken
 from medic_core.domain.watching.states import Trouble
 
 HEADLINES = {
@@ -13,9 +14,13 @@ HEADLINES = {
     Trouble.NEVER_REPORTED: "{name} has never reported",
     Trouble.REPORTED_DOWN: "{name} reports that it is down",
     Trouble.JOB_FAILED: "{name} has failed",
+    Trouble.DURATION_EXCEEDED: "{name} took too long",
+    Trouble.STALE_RUN: "{name} is running for too long",
     INGEST_SILENT: "Medic hears nothing from anyone",
 }
 RECOVERED = {
+    Trouble.DURATION_EXCEEDED: "{name} stays within its limit again",
+    Trouble.STALE_RUN: "{name} is not running too long any more",
     INGEST_SILENT: "Medic hears heartbeats again",
 }
 
@@ -59,15 +64,9 @@ def headline(notification: Notification) -> str:
     if notification.is_recovery:
         over = RECOVERED.get(notification.kind, "{name} has recovered").format(name=notification.heartbeat_name)
         return f"{over} after {spoken(notification.at - notification.opened_at)}"
+    if notification.event is AlertEvent.FLAPPING:
+        return f"{notification.heartbeat_name} is flapping"
     line = HEADLINES[notification.kind].format(name=notification.heartbeat_name)
     if notification.event is AlertEvent.REMINDED:
         return f"Still: {line} for {spoken(notification.at - notification.overdue_since)}"
     return line
-
-
-def spoken(length: timedelta) -> str:
-    """A length of time in its two largest units: `2 d 3 h`, `5 min 10 s`, `8 s`."""
-    seconds = max(0, round(length.total_seconds()))
-    parts = [(seconds // 86400, "d"), (seconds // 3600 % 24, "h"), (seconds // 60 % 60, "min"), (seconds % 60, "s")]
-    first = next((index for index, (count, _) in enumerate(parts) if count), len(parts) - 1)
-    return " ".join(f"{count} {unit}" for count, unit in parts[first : first + 2] if count) or "0 s"

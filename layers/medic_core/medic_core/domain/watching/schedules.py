@@ -4,11 +4,21 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import timedelta
+from enum import StrEnum
 
 SHORTEST_INTERVAL = timedelta(seconds=10)
 LONGEST_INTERVAL = timedelta(days=365)
 LONGEST_GRACE = timedelta(days=365)
 MAX_THRESHOLD = 1000
+DEFAULT_EARLY_TOLERANCE = timedelta(seconds=60)
+LONGEST_EARLY_TOLERANCE = timedelta(hours=12)
+
+
+class ScheduleKind(StrEnum):
+    """The kinds of schedule that a service may have."""
+
+    INTERVAL = "interval"
+    CRON = "cron"
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,7 +29,18 @@ class Interval:
     threshold: int = 1
     grace: timedelta = timedelta(0)
 
-    @property
-    def silence_allowed(self) -> timedelta:
-        """How long after the heartbeat that counts silence becomes a problem."""
-        return self.every + self.grace
+
+@dataclass(frozen=True, slots=True)
+class Cron:
+    """A success after each tick of `expression` in the IANA zone `timezone`; `grace` is added before we worry.
+
+    A success up to `early_tolerance` before a tick counts for it.
+    """
+
+    expression: str
+    timezone: str = "UTC"
+    grace: timedelta = timedelta(0)
+    early_tolerance: timedelta = DEFAULT_EARLY_TOLERANCE
+
+
+Schedule = Interval | Cron

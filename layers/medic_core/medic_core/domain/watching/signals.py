@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from enum import StrEnum
 from uuid import UUID
 
@@ -38,6 +38,13 @@ class ByName:
 
 
 @dataclass(frozen=True, slots=True)
+class ById:
+    """A service by its number."""
+
+    service_id: int
+
+
+@dataclass(frozen=True, slots=True)
 class ByPingId:
     """A service by the secret of its own ping URL."""
 
@@ -53,7 +60,7 @@ class BySlug:
     create: bool = False
 
 
-Whom = ByName | ByPingId | BySlug
+Whom = ByName | ById | ByPingId | BySlug
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,9 +88,18 @@ class Signal:
 
 @dataclass(frozen=True, slots=True)
 class Taken:
-    """A signal was recorded: for which service, whether that was made for it, and how many notifications it caused."""
+    """A signal was recorded: for which service, as what, and how many notifications it caused.
+
+    `created` says that the service was made for it. `duration` is that of the run that it ended, `limit` what the
+    service allows its runs.
+    """
 
     service_id: int
+    heartbeat_name: str
+    kind: SignalKind
+    run_id: str | None = None
+    duration: timedelta | None = None
+    limit: timedelta | None = None
     created: bool = False
     told: int = 0
 

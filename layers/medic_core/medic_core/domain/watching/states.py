@@ -7,7 +7,9 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 
 from medic_core.domain.watching import deadlines
-from medic_core.domain.watching.schedules import Interval
+from medic_core.domain.watching.deadlines import Extension, Reason
+from medic_core.domain.watching.runs import RunsHeard
+from medic_core.domain.watching.schedules import Schedule
 from medic_core.domain.watching.signals import ALIVE, SignalKind
 
 
@@ -27,27 +29,22 @@ class Trouble(StrEnum):
     NEVER_REPORTED = "never_reported"
     REPORTED_DOWN = "reported_down"
     JOB_FAILED = "job_failed"
+    DURATION_EXCEEDED = "duration_exceeded"
+    STALE_RUN = "stale_run"
 
 
-@dataclass(frozen=True, slots=True)
-class Extension:
-    """A run under way, or one that failed within the tolerance, is no silence: it was heard at `since`.
-
-    The deadline is not before `until`, as long as no sign of life is newer than `since`.
-    """
-
-    since: datetime
-    until: datetime
+#: A run that takes too long is worth an alert; the service that runs it lives.
+OF_RUNS = frozenset({Trouble.DURATION_EXCEEDED, Trouble.STALE_RUN})
 
 
 @dataclass(frozen=True, slots=True)
 class State:
     """What is kept of a service between two signals.
 
-    `recent` are the last `threshold` signs of life, newest first. `alert_after` is the deadline, None while
-    there is nothing to wait for: the trouble has been found already. `down_at` and `failures` are what was
-    heard against it since. `degraded` is what its newest sign of life said, `extensions` what runs that started
-    or failed since have added to the deadline.
+    `recent` are the last signs of life that the schedule counts, newest first. `alert_after` is the deadline, None
+    while there is nothing to wait for: the trouble has been found already. `down_at` and `failures` are what was
+    heard against it since. `degraded` is what its newest sign of life said, `extensions` what has added to the
+    deadline since.
     """
 
     health: Health
@@ -64,7 +61,7 @@ class State:
 class Expectations:
     """What a service's configuration says about judging it."""
 
-    schedule: Interval
+    schedule: Schedule
     failure_tolerance: int = 1
     max_duration: timedelta | None = None
     alert_when_never_reported: bool = True
@@ -72,11 +69,23 @@ class Expectations:
 
 @dataclass(frozen=True, slots=True)
 class Heard:
-    """A signal as it matters here. `failures` counts the failed runs since the last sign of life, with this one."""
+    """A signal as it matters here. `failures` counts the failed runs since the last sign of life, with this one.
+
+    `runs` is what is known of the service's runs with it, None where it says nothing of any.
+    """
 
     kind: SignalKind
     at: datetime
     failures: int = 0
+    runs: RunsHeard | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """A trouble, and why it is one."""
+
+    trouble: Trouble
+    because: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,7 +93,7 @@ class Transition:
     """A signal's consequences: the new state, the troubles it starts and those it ends, and why."""
 
     state: State
-    opens: Trouble | None = None
+    opens: tuple[Found, ...] = ()
     ends: frozenset[Trouble] = frozenset()
     because: str = ""
 
@@ -92,8 +101,14 @@ class Transition:
 def registered(at: datetime, expects: Expectations) -> State:
     """The state of a service that begins to be watched at `at` and has not been heard."""
     recent = deadlines.window_from(at, expects.schedule)
-    alert_after = deadlines.deadline(recent, expects.schedule) if expects.alert_when_never_reported else None
-    return State(Health.NEW, recent, alert_after=alert_after)
+    extensions = deadlines.beginning(at, expects.schedule)
+    alert_after = deadlines.deadline(recent, expects.schedule, extensions)
+    return State(
+        Health.NEW,
+        recent,
+        alert_after=alert_after if expects.alert_when_never_reported else None,
+        extensions=extensions,
+    )
 
 
 def watched_again(state: State, at: datetime, expects: Expectations) -> State:
@@ -101,20 +116,24 @@ def watched_again(state: State, at: datetime, expects: Expectations) -> State:
     if state.last_heartbeat_at is None:
         return registered(at, expects)
     recent = deadlines.window_from(at, expects.schedule)
+    runs = tuple(one for one in state.extensions if one.reason is not Reason.BEGAN)
+    extensions = (*runs, *deadlines.beginning(at, expects.schedule))
     return State(
         health=Health.DEGRADED if state.degraded else Health.UP,
         recent=recent,
         last_heartbeat_at=state.last_heartbeat_at,
-        alert_after=_not_before(deadlines.deadline(recent, expects.schedule), state.extensions),
+        alert_after=deadlines.deadline(recent, expects.schedule, extensions),
         degraded=state.degraded,
-        extensions=state.extensions,
+        extensions=extensions,
     )
 
 
-def still_in_trouble(state: State, expects: Expectations) -> State:
-    """The state of a service with open alerts after its schedule changed: it waits to be heard, as before."""
-    padding = (state.recent[-1],) * expects.schedule.threshold
-    return replace(state, recent=(*state.recent, *padding)[: expects.schedule.threshold], alert_after=None)
+def still_in_trouble(state: State, at: datetime, expects: Expectations) -> State:
+    """The state of a service that is down after its schedule changed: it waits to be heard, as before."""
+    recent = state.recent
+    for one in deadlines.window_from(recent[-1] if recent else at, expects.schedule):
+        recent = deadlines.remembered(recent, one, expects.schedule)
+    return replace(state, recent=recent, alert_after=None)
 
 
 def advance(
@@ -125,6 +144,13 @@ def advance(
     Signals may come late: then `heard.at` lies before what is known already, and the result is the one that
     the ordered sequence would have left.
     """
+    step = _by_kind(state, heard, now, troubles - OF_RUNS, expects)
+    return _with_runs(step, heard.runs, expects) if heard.runs is not None else step
+
+
+def _by_kind(
+    state: State, heard: Heard, now: datetime, troubles: frozenset[Trouble], expects: Expectations
+) -> Transition:
     match heard.kind:
         case SignalKind.UP | SignalKind.COMPLETED | SignalKind.DEGRADED:
             return _alive(state, heard, now, troubles, expects)
@@ -138,15 +164,30 @@ def advance(
             return Transition(state)
 
 
+def _with_runs(step: Transition, runs: RunsHeard, expects: Expectations) -> Transition:
+    """What the durations say: too long opens, within the limit ends. Neither makes a service down or up."""
+    ends, opens = set(step.ends), list(step.opens)
+    if not runs.stale:
+        ends.add(Trouble.STALE_RUN)
+    if runs.is_latest and runs.duration is not None:
+        if expects.max_duration is not None and runs.duration > expects.max_duration:
+            opens.append(Found(Trouble.DURATION_EXCEEDED, runs.too_long(expects.max_duration)))
+        else:
+            ends.add(Trouble.DURATION_EXCEEDED)
+    return replace(step, opens=tuple(opens), ends=frozenset(ends))
+
+
 def _alive(
     state: State, heard: Heard, now: datetime, troubles: frozenset[Trouble], expects: Expectations
 ) -> Transition:
     recent = _recent_with(state, heard.at, troubles, expects)
-    deadline = deadlines.deadline(recent, expects.schedule)
     last = max(heard.at, state.last_heartbeat_at or heard.at)
+    extensions = deadlines.in_force(state.extensions, last)
+    # A silence is ended by heartbeats alone: what has extended the deadline since does not show that they came in time.
+    is_silent = deadlines.deadline(recent, expects.schedule) <= now
     still_down = state.down_at is not None and state.down_at > heard.at
     kept = {
-        Trouble.MISSED_HEARTBEAT: deadline <= now,
+        Trouble.MISSED_HEARTBEAT: is_silent,
         Trouble.NEVER_REPORTED: False,
         Trouble.REPORTED_DOWN: still_down,
         Trouble.JOB_FAILED: heard.failures >= expects.failure_tolerance,
@@ -154,12 +195,11 @@ def _alive(
     ends = frozenset(trouble for trouble in troubles if not kept[trouble])
     remaining = troubles - ends
     degraded = heard.kind is SignalKind.DEGRADED if heard.at == last else state.degraded
-    extensions = tuple(one for one in state.extensions if one.since > last)
     new = State(
         health=Health.DOWN if remaining else Health.DEGRADED if degraded else Health.UP,
         recent=recent,
         last_heartbeat_at=last,
-        alert_after=None if remaining else _not_before(deadline, extensions),
+        alert_after=None if remaining else deadlines.deadline(recent, expects.schedule, extensions),
         down_at=state.down_at if still_down else None,
         failures=heard.failures,
         degraded=degraded,
@@ -172,9 +212,8 @@ def _recent_with(
     state: State, at: datetime, troubles: frozenset[Trouble], expects: Expectations
 ) -> tuple[datetime, ...]:
     """A service that is heard at last starts its window anew: it cannot have been too slow before it began."""
-    if Trouble.NEVER_REPORTED in troubles:
-        return deadlines.window_from(at, expects.schedule)
-    return deadlines.remembered(state.recent, at, expects.schedule)
+    begun = deadlines.window_from(at, expects.schedule) if Trouble.NEVER_REPORTED in troubles else ()
+    return begun or deadlines.remembered(state.recent, at, expects.schedule)
 
 
 def _down(state: State, heard: Heard) -> Transition:
@@ -182,44 +221,52 @@ def _down(state: State, heard: Heard) -> Transition:
         return Transition(state)
     down_at = max(heard.at, state.down_at or heard.at)
     new = replace(state, health=Health.DOWN, alert_after=None, down_at=down_at)
-    return Transition(new, opens=Trouble.REPORTED_DOWN, because="reported DOWN itself")
+    return Transition(new, (Found(Trouble.REPORTED_DOWN, "reported DOWN itself"),))
 
 
 def _failed(state: State, heard: Heard, troubles: frozenset[Trouble], expects: Expectations) -> Transition:
     if state.last_heartbeat_at is not None and heard.at < state.last_heartbeat_at:
         return Transition(state)
-    extended = _extended(state, heard.at, heard.at + expects.schedule.silence_allowed)
+    until = deadlines.expected_after(heard.at, expects.schedule)
+    extended = _extended(state, Extension(heard.at, until, Reason.FAILED))
     new = replace(state, failures=heard.failures, extensions=extended)
     if heard.failures >= expects.failure_tolerance:
         because = f"{heard.failures} failed runs in a row" if heard.failures > 1 else "the run failed"
-        return Transition(replace(new, health=Health.DOWN, alert_after=None), opens=Trouble.JOB_FAILED, because=because)
+        found = Found(Trouble.JOB_FAILED, because)
+        return Transition(replace(new, health=Health.DOWN, alert_after=None), (found,))
     if troubles:
         return Transition(new)
     health = Health.UP if state.health is Health.NEW else state.health
-    deadline = state.alert_after or deadlines.deadline(state.recent, expects.schedule)
-    return Transition(replace(new, health=health, alert_after=_not_before(deadline, extended)))
+    return Transition(replace(new, health=health, alert_after=_extended_deadline(new, expects)))
 
 
 def _started(state: State, heard: Heard, expects: Expectations) -> Transition:
     if state.last_heartbeat_at is not None and heard.at < state.last_heartbeat_at:
         return Transition(state)
     allowed = expects.max_duration if expects.max_duration is not None else expects.schedule.grace
-    extended = _extended(state, heard.at, heard.at + allowed)
-    alert_after = None if state.alert_after is None else _not_before(state.alert_after, extended)
-    return Transition(replace(state, alert_after=alert_after, extensions=extended))
+    new = replace(state, extensions=_extended(state, Extension(heard.at, heard.at + allowed, Reason.STARTED)))
+    if state.alert_after is None:
+        return Transition(new)
+    return Transition(replace(new, alert_after=_extended_deadline(new, expects)))
 
 
-def _extended(state: State, since: datetime, until: datetime) -> tuple[Extension, ...]:
-    """The extensions with one more; what a newer one outlasts is forgotten, so that few remain."""
-    new = Extension(since, until)
-    known = [one for one in state.extensions if one.since > since or one.until > until]
-    if any(one.since >= since and one.until >= until for one in known):
-        return tuple(known)
-    return tuple(sorted((*known, new), key=lambda one: one.since))
+def _extended_deadline(state: State, expects: Expectations) -> datetime:
+    """The deadline with its extensions; one that was moved ahead for another reason is not moved back."""
+    deadline = deadlines.deadline(state.recent, expects.schedule, state.extensions)
+    return max(deadline, state.alert_after) if state.alert_after is not None else deadline
 
 
-def _not_before(deadline: datetime, extensions: tuple[Extension, ...]) -> datetime:
-    return max([deadline, *(one.until for one in extensions)])
+def _extended(state: State, new: Extension) -> tuple[Extension, ...]:
+    """The extensions with one more; what a newer one outlasts is forgotten, so that few remain.
+
+    A watch that began stands beside them: the next edit ends it, and runs outlive that.
+    """
+    began = [one for one in state.extensions if one.reason is Reason.BEGAN]
+    runs = [one for one in state.extensions if one.reason is not Reason.BEGAN]
+    runs = [one for one in runs if one.since > new.since or one.until > new.until]
+    if not any(one.since >= new.since and one.until >= new.until for one in runs):
+        runs.append(new)
+    return tuple(sorted((*began, *runs), key=lambda one: one.since))
 
 
 def is_sign_of_life(kind: SignalKind) -> bool:
