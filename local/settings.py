@@ -30,10 +30,13 @@ PARAMETERS = {
     "MEDIC_BASE_URL": "BaseUrl",
     "SLACK_API_URL": "SlackApiUrl",
     "SLACK_API_TOKEN": "SlackApiToken",
+    "SLACK_SIGNING_SECRET": "SlackSigningSecret",
     "SLACK_CHANNEL_ID": "SlackChannelId",
     "PAGERDUTY_EVENTS_URL": "PagerDutyEventsUrl",
     "PAGERDUTY_ROUTING_KEY": "PagerDutyRoutingKey",
     "MEDIC_WEBHOOK_URL": "WebhookUrl",
+    "MEDIC_WEBHOOK_SECRET": "WebhookSecret",
+    "MEDIC_GROUP_ALERTS_FROM": "GroupAlertsFrom",
 }
 DEFAULT_SWEEP_SECONDS = "15"
 #: The emulator asks for credentials and checks none. A person's real ones, profiles and endpoints are never looked at.

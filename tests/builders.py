@@ -52,7 +52,7 @@ MOMENTS = {
         "snoozed_until",
         "counted_until",
     ),
-    "alert_events": ("at",),
+    "alert_events": ("at", "swept_at"),
     "heartbeat_events": ("received_at",),
     "job_runs": ("started_at", "completed_at", "stale_after", "stale_at"),
     "monitor_state": ("last_sweep_at", "spool_waiting_since", "gap_start", "gap_end"),
@@ -61,7 +61,11 @@ MOMENTS = {
     "api_key_secrets": ("valid_until",),
     "service_snapshots": ("created_at", "restored_at"),
     "idempotency_keys": ("created_at",),
-    "notification_deliveries": ("due_at", "queued_at", "last_attempt_at"),
+    "notification_deliveries": ("due_at", "queued_at", "last_attempt_at", "created_at", "group_at"),
+    "target_health": ("failing_since", "failure_told_at", "slow_until", "throttled_until", "grouped_at"),
+    "maintenance_windows": ("start_time", "end_time", "next_start", "next_end", "began_at"),
+    "webhooks": ("former_secret_until",),
+    "notices": ("at",),
 }
 
 

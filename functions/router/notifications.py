@@ -2,25 +2,41 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 from channels import CHANNELS
 from medic_core import config, telemetry
 from medic_core.adapters.sqs import SqsQueue
 from medic_core.domain.routing import queue_messages
-from medic_core.domain.routing.queue_messages import MakeDelivery, PlanNotification
-from medic_core.domain.routing.targets import Defaults
-from medic_core.flows.deliver import make_deliveries, plan_notification
+from medic_core.domain.routing.queue_messages import MakeDelivery, PlanNotice, PlanNotification
+from medic_core.flows.deliver import Means, Told, make_deliveries
+from medic_core.flows.plan_deliveries import Made, plan_notice, plan_notification
 from medic_core.store.connection import Database
+from medic_core.store.deliveries import GROUPING_WAIT
 from medic_core.telemetry import Metric
 
 SETTINGS = config.from_environment()
 DATABASE = Database(SETTINGS.database_url)
 QUEUE = SqsQueue(SETTINGS.notifications_url)
-DEFAULTS = Defaults(SETTINGS.slack_channel_id, SETTINGS.pagerduty_routing_key, SETTINGS.webhook_url)
-SENDERS = {channel: make(SETTINGS) for channel, make in CHANNELS.items()}
+SLOW_QUEUE = SqsQueue(SETTINGS.slow_notifications_url)
+DEFAULTS = SETTINGS.defaults
 LOGGER = telemetry.logger("router")
 COUNTS = telemetry.Counts("router")
+
+#: Who answers within this keeps nobody waiting; who does not is tried again in the slow lane, for longer. Both are
+#: less than the lease of a delivery, also for a channel that asks twice.
+QUICK_SECONDS = 3.0
+PATIENT_SECONDS = 12.0
+
+
+def _means(seconds: float, *, patient: bool) -> Means:
+    senders = {channel: make(SETTINGS, seconds) for channel, make in CHANNELS.items()}
+    return Means(senders, QUEUE, SLOW_QUEUE, DEFAULTS, SETTINGS.group_alerts_from, patient)
+
+
+QUICK = _means(QUICK_SECONDS, patient=False)
+PATIENT = _means(PATIENT_SECONDS, patient=True)
 
 
 def handler(event: dict[str, Any], context: object) -> dict[str, Any]:  # noqa: ARG001
@@ -28,33 +44,64 @@ def handler(event: dict[str, Any], context: object) -> dict[str, Any]:  # noqa: 
 
     What a receiver does never fails a message: the delivery's own row says when it is tried again.
     """
-    failures, delivery_ids, nobody = [], [], 0
+    failures = []
+    quick: list[int] = []
+    patient: list[int] = []
+    later: list[int] = []
+    nobody = 0
     for record in event["Records"]:
         try:
-            ids, lonely = _deliveries_of(queue_messages.parse(record["body"]))
+            message = queue_messages.parse(record["body"])
+            if isinstance(message, MakeDelivery):
+                (patient if message.patient else quick).append(message.delivery_id)
+                continue
+            made = _planned(message)
         except Exception:
             LOGGER.exception("message left to the queue", message_id=record["messageId"])
             failures.append({"itemIdentifier": record["messageId"]})
             continue
-        delivery_ids += ids
-        nobody += lonely
-    told = make_deliveries(DATABASE, dict.fromkeys(delivery_ids), SENDERS, QUEUE, DEFAULTS)
-    if nobody:
-        LOGGER.error("a notification could be sent to nobody: configure a default channel", notifications=nobody)
-    if told.not_queued:
-        LOGGER.warning("retries are left to the monitor", because=told.not_queued)
-    COUNTS.write(
-        {
-            Metric.DELIVERED: told.delivered,
-            Metric.DELIVERIES_POSTPONED: told.postponed,
-            Metric.DELIVERIES_FAILED: told.failed,
-            Metric.NOBODY_TOLD: nobody,
-        }
-    )
+        quick += made.now
+        later += made.later
+        nobody += made.nobody
+    told = [_queued(later)]
+    told += [
+        make_deliveries(DATABASE, dict.fromkeys(ids), means) for ids, means in ((quick, QUICK), (patient, PATIENT))
+    ]
+    _report(told, nobody)
     return {"batchItemFailures": failures}
 
 
-def _deliveries_of(message: PlanNotification | MakeDelivery) -> tuple[list[int], bool]:
-    if isinstance(message, MakeDelivery):
-        return [message.delivery_id], False
-    return plan_notification(DATABASE, message.alert_event_id, DEFAULTS)
+def _planned(message: PlanNotification | PlanNotice) -> Made:
+    if isinstance(message, PlanNotice):
+        return plan_notice(DATABASE, message.notice_id, DEFAULTS)
+    return plan_notification(DATABASE, message.alert_event_id, DEFAULTS, SETTINGS.group_alerts_from)
+
+
+def _queued(delivery_ids: list[int]) -> Told:
+    """Those that wait a moment for others of their sweep. What is not queued now the monitor finds."""
+    told = Told()
+    try:
+        if delivery_ids:
+            QUEUE.send([queue_messages.delivery(one) for one in delivery_ids], delay=GROUPING_WAIT)
+    except Exception as error:
+        told.not_queued.append(f"{type(error).__name__}: {error}")
+    return told
+
+
+def _report(told: list[Told], nobody: int) -> None:
+    def total(count: Callable[[Told], int]) -> int:
+        return sum(count(one) for one in told)
+
+    if nobody:
+        LOGGER.error("a notification could be sent to nobody: configure a default channel", notifications=nobody)
+    not_queued = [because for one in told for because in one.not_queued]
+    if not_queued:
+        LOGGER.warning("retries are left to the monitor", because=not_queued)
+    COUNTS.write(
+        {
+            Metric.DELIVERED: total(lambda one: one.delivered),
+            Metric.DELIVERIES_POSTPONED: total(lambda one: one.postponed),
+            Metric.DELIVERIES_FAILED: total(lambda one: one.failed),
+            Metric.NOBODY_TOLD: nobody,
+        }
+    )

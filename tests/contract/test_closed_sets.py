@@ -14,7 +14,9 @@ from medic_core import domain, store
 from medic_core.domain.access.api_keys import Scope
 from medic_core.domain.access.rate_limits import Endpoints
 from medic_core.domain.alerting.alerts import INGEST_SILENT, AlertEvent, AlertStatus, Priority
-from medic_core.domain.routing.targets import Channel
+from medic_core.domain.routing.messages import NoticeKind
+from medic_core.domain.routing.targets import Channel, Mode
+from medic_core.domain.routing.working_hours import Period
 from medic_core.domain.watching.deadlines import Reason
 from medic_core.domain.watching.runs import RunStatus
 from medic_core.domain.watching.schedules import ScheduleKind
@@ -22,6 +24,7 @@ from medic_core.domain.watching.signals import SignalKind, Unmatched
 from medic_core.domain.watching.snapshots import Action
 from medic_core.domain.watching.states import Health, Trouble
 from medic_core.store.connection import Database
+from medic_core.store.deliveries import Status
 from medic_core.store.outbox import Topic
 from medic_core.store.service_lists import Sort
 from tests.builders import rows
@@ -39,7 +42,12 @@ SETS: dict[tuple[str, str], set[str]] = {
     ("alert_events", "event"): set(AlertEvent),
     ("outbox", "topic"): set(Topic),
     ("notification_deliveries", "channel"): set(Channel),
-    ("notification_deliveries", "status"): {"pending", "retrying", "success", "failed"},
+    ("notification_deliveries", "status"): set(Status),
+    ("notification_targets", "type"): set(Channel),
+    ("notification_targets", "period"): set(Period),
+    ("notification_targets", "min_priority"): set(Priority),
+    ("notices", "kind"): set(NoticeKind),
+    ("services", "notification_mode"): set(Mode),
     ("api_keys", "scopes"): set(Scope),
     ("service_snapshots", "action_type"): set(Action),
 }

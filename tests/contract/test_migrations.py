@@ -15,17 +15,19 @@ from medic_core.adapters import hashing
 from medic_core.adapters.migrations import apply_all, roll_back
 from medic_core.domain.access.api_keys import Scope
 from medic_core.domain.access.rate_limits import Endpoints
-from medic_core.domain.routing.plan import plan
+from medic_core.domain.routing.messages import NoticeKind
 from medic_core.domain.routing.targets import Defaults
 from medic_core.domain.watching.signals import SignalKind
-from medic_core.flows import change, keys
+from medic_core.flows import change, keys, maintain
 from medic_core.flows.change import By
-from medic_core.flows.deliver import plan_notification
 from medic_core.flows.housekeep import make_partitions
 from medic_core.flows.keys import ensure_admin_key
+from medic_core.flows.plan_deliveries import plan_notice, plan_notification
 from medic_core.flows.sweep import sweep
-from medic_core.store import idempotency_keys, schema_lock
+from medic_core.store import alerts, connection, idempotency_keys, notices, schema_lock, target_health
 from medic_core.store.connection import Database
+from medic_core.store.targets import TARGETS, WEBHOOKS
+from medic_core.store.working_hours import SCHEDULES
 from tests.builders import a_service, hears, rows, time_passes
 from tests.fixtures.functions import ADMIN_KEY
 from tests.fixtures.postgres import MIGRATIONS, PostgresServer
@@ -55,9 +57,9 @@ def lived_in(url: str) -> None:
     time_passes(database, timedelta(minutes=2))
     sweep(database, 0, timedelta(seconds=15))
     ((event_id,),) = rows(database, "SELECT subject_id FROM medic.outbox")
-    assert plan(Defaults("C1"))
-    plan_notification(database, event_id, Defaults("C1"))
+    plan_notification(database, event_id, Defaults("C1"), 5)
     leave_administration(database)
+    leave_routing(database)
     leave_jobs(database)
     used = [table for (table,) in rows(database, TABLES) if not re.search(r"_(default|\d{8})$", table)]
     empty = [table for table in used if not rows(database, f"SELECT 1 FROM medic.{table} LIMIT 1")]
@@ -73,6 +75,30 @@ def leave_administration(database: Database) -> None:
         change.change(tx, 1, change.pause(tx, resume_on_heartbeat=True), By("a person"))
         idempotency_keys.claim(tx, made.key.api_key_id, "again", b"digest")
         idempotency_keys.keep(tx, made.key.api_key_id, "again", {"statusCode": 200})
+
+
+def leave_routing(database: Database) -> None:
+    """Working hours, targets that are told one after the other, a webhook that fails, a window, a notice."""
+    with database.transaction() as tx:
+        hours = {"monday": [{"start": "09:00", "end": "17:00"}]}
+        SCHEDULES.add(tx, {"name": "office", "name_key": "office", "timezone": "Europe/Berlin", "hours": hours})
+        for type_, config in (("apprise", {"url": "json://example.com"}), ("slack", {"channel_id": "C2"})):
+            TARGETS.add(tx, {"service_id": 1, "type": type_, "config": config})
+        WEBHOOKS.add(tx, {"url": "https://example.com", "headers": {}, "secret": "whsec_" + "A" * 32})
+        tx.execute("UPDATE medic.services SET working_hours_id = 1, notification_mode = 'notify_until_success'")
+        target_health.note_trouble(tx, "webhook:1", failed=True)
+        now = connection.now(tx)
+        times = {"start_time": now, "end_time": now + timedelta(hours=1), "recurrence": None, "timezone": "UTC"}
+        maintain.create(tx, {"name": "move", "notify": True, "service_ids": [1], **times}, "a person")
+        notice_id = notices.add(tx, NoticeKind.MAINTENANCE_STARTED, "It begins", "as planned")
+        alerts.acknowledge(tx, 1, "a person", "seen")
+        tx.execute(
+            "INSERT INTO medic.alert_events (alert_id, event, at, because, consecutive_failures)"
+            " VALUES (1, 'reminded', now(), 'still so', 1)"
+        )
+    plan_notice(database, notice_id, Defaults("C1"))
+    ((event_id,),) = rows(database, "SELECT max(alert_event_id) FROM medic.alert_events")
+    assert len(plan_notification(database, event_id, Defaults("C1"), 5).now) == 2
 
 
 def leave_jobs(database: Database) -> None:

@@ -21,6 +21,8 @@ NO_STATEMENTS = {
     "service_states.KEY",
     "heartbeat_events.PREFIX",
     "deliveries.NOBODY",
+    "delivery_lists.COLUMNS",
+    "delivery_lists.JOINED",
     "health.NEWEST_MIGRATION",
 }
 

@@ -9,6 +9,7 @@ import pytest
 
 from medic_core.domain.watching.signals import SignalKind
 from medic_core.flows import deliver
+from medic_core.flows.plan_deliveries import plan_notification
 from medic_core.flows.relay import relay_forgotten
 from medic_core.flows.sweep import sweep
 from medic_core.store import deliveries
@@ -58,12 +59,12 @@ def test_each_target_hears_of_a_silence_once_and_of_its_end_once(
     assert [len(receiver.received) for receiver in told.all] == [1, 1, 1]
     functions.heartbeat({"heartbeat_name": "nightly-backup", "status": "UP"})
     relayed(functions)
-    assert [len(receiver.received) for receiver in told.all] == [2, 2, 2]
+    assert [len(receiver.received) for receiver in told.all] == [3, 2, 2]
     trigger, resolve = (received.content for received in told.pagerduty.received)
     assert (trigger["event_action"], resolve["event_action"]) == ("trigger", "resolve")
     assert trigger["dedup_key"] == resolve["dedup_key"] == "medic-nightly-backup"
-    opened, ended = (received.content for received in told.slack.received)
-    assert ended["thread_ts"] == "1790000000.000000"
+    opened, edited, ended = (received.content for received in told.slack.received)
+    assert edited["ts"] == ended["thread_ts"] == "1790000000.000000"
     assert "thread_ts" not in opened
     assert [received.content["type"] for received in told.webhook.received] == ["alert.opened", "alert.resolved"]
     assert rows(database, "SELECT count(*) FROM medic.outbox WHERE done_at IS NULL") == [(0,)]
@@ -105,7 +106,7 @@ def test_a_broken_target_is_tried_after_1_5_and_30_seconds_then_given_up(
         time_passes(database, timedelta(seconds=int(wait) + 1))
         functions.notifications.drain()
         router = functions.module("notifications")
-        deliver.make_deliveries(router.DATABASE, [delivery_id], router.SENDERS, router.QUEUE, router.DEFAULTS)
+        deliver.make_deliveries(router.DATABASE, [delivery_id], router.QUICK)
     assert waits == [1, 5, 30]
     assert len(told.webhook.received) == 4
     assert len({received.headers["webhook-id"] for received in told.webhook.received}) == 1
@@ -178,7 +179,7 @@ def test_nobody_hears_of_an_end_before_its_beginning(told: Receivers, functions:
     ((waiting,),) = rows(
         database, "SELECT delivery_id FROM medic.notification_deliveries WHERE status = 'retrying' AND due_at <= now()"
     )
-    deliver.make_deliveries(router.DATABASE, [waiting], router.SENDERS, router.QUEUE, router.DEFAULTS)
+    deliver.make_deliveries(router.DATABASE, [waiting], router.QUICK)
     types = [received.content["type"] for received in told.webhook.received]
     assert types == ["alert.opened", "alert.opened", "alert.resolved"]
 
@@ -189,7 +190,7 @@ def test_a_router_that_died_with_a_delivery_in_hand_leaves_it_to_the_next(
     falls_silent(database)
     router = functions.module("notifications")
     ((event_id,),) = rows(database, "SELECT subject_id FROM medic.outbox")
-    ids, _ = deliver.plan_notification(database, event_id, router.DEFAULTS)
+    ids = plan_notification(database, event_id, router.DEFAULTS, 5).now
     with database.transaction() as tx:
         assert all(deliveries.claim(tx, delivery_id, deliver.LEASE) for delivery_id in ids)
     assert relay_forgotten(database, router.QUEUE) == 0

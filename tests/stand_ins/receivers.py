@@ -111,7 +111,9 @@ def slack(token: str = "xoxb-test") -> Receiver:
     """Slack's Web API, as far as chat.postMessage goes."""
 
     def check(received: Received) -> str:
-        if received.path != "/api/chat.postMessage":
+        if received.path == "/api/chat.update" and not received.content.get("ts"):
+            return "an update wants the ts of a message"
+        if received.path not in {"/api/chat.postMessage", "/api/chat.update"}:
             return f"unknown method {received.path}"
         if received.headers.get("authorization") != f"Bearer {token}":
             return "not_authed"
@@ -137,11 +139,15 @@ def pagerduty(routing_key: str = "R" * 32) -> Receiver:
 
     def check(received: Received) -> str:
         event = received.content
-        if event.get("routing_key") != routing_key or event.get("event_action") not in {"trigger", "resolve"}:
+        if event.get("routing_key") != routing_key or event.get("event_action") not in {
+            "trigger",
+            "acknowledge",
+            "resolve",
+        }:
             return "routing_key or event_action"
         if not 0 < len(event.get("dedup_key", "")) <= 255:
             return "dedup_key"
-        if event["event_action"] == "resolve":
+        if event["event_action"] != "trigger":
             return ""
         payload = event.get("payload", {})
         if not payload.get("summary") or not payload.get("source") or payload.get("severity") not in SEVERITIES:

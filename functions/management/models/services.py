@@ -11,6 +11,7 @@ from pydantic import Tag as Tagged
 
 from medic_core.domain.alerting.alerts import Priority
 from medic_core.domain.alerting.flapping import DEFAULT_MAX_CHANGES, DEFAULT_WINDOW, MOST_CHANGES
+from medic_core.domain.routing.targets import Mode
 from medic_core.domain.watching import cron, schedules
 from medic_core.domain.watching.names import MAX_NAME_LENGTH, slug_of
 from medic_core.domain.watching.schedules import (
@@ -61,6 +62,10 @@ ReminderInterval = Annotated[
         ge=60, le=MOST_SECONDS_OF_REMINDERS, description="Seconds until the first reminder; null: one expected period"
     ),
 ]
+HowMany = Annotated[
+    Mode, word_of(Mode), Field(description="Whether all of its targets are told, or one after the other until one is")
+]
+Hours = Annotated[Id, Field(description="The schedule of its working hours; null: always at work")]
 Watched = Annotated[bool, Field(description="Whether silence since its registration makes an alert")]
 Urgency = Annotated[Priority, word_of(Priority), Field(description="How urgent its alerts are, p1 most")]
 Runbook = Annotated[
@@ -192,6 +197,8 @@ class NewService(_Owned):
     priority: Urgency = Priority.P3
     runbook: Runbook = ""
     tags: Tags = []
+    working_hours_id: Hours | None = None
+    notification_mode: HowMany = Mode.NOTIFY_ALL
     ping_filter: PingFilter = PingFilter()
     flapping: Flapping | None = Field(default=Flapping(), description="null: it never counts as flapping")
 
@@ -216,6 +223,8 @@ class NewService(_Owned):
             start_keywords=tuple(self.ping_filter.start_keywords),
             unmatched_body=self.ping_filter.unmatched,
             tags=tuple(self.tags),
+            working_hours_id=self.working_hours_id,
+            notification_mode=self.notification_mode,
             **flapping_columns(self.flapping),
         )
 
@@ -240,6 +249,8 @@ class ChangedService(_Owned):
     priority: Urgency = unsent()
     runbook: Runbook = unsent()
     tags: Tags = unsent()
+    working_hours_id: Hours | None = None
+    notification_mode: HowMany = unsent()
     ping_filter: PingFilter = unsent()
     flapping: Flapping | None = None
 
@@ -291,6 +302,8 @@ class ReadService(BaseModel):
     priority: Priority
     runbook: str
     tags: list[str]
+    working_hours_id: int | None
+    notification_mode: Mode
     ping_filter: PingFilter
     flapping: Flapping | None
     flapping_until: datetime | None = Field(

@@ -19,7 +19,7 @@ from medic_core.store.connection import Transaction
 from models.bulk import Bulk, BulkEdit, BulkMute, BulkPause, BulkResult, BulkResults
 from models.fields import Envelope, PathId
 from models.services import Mute, Pause, ReadService
-from routes.v2_services import TAG, shown, team_of
+from routes.v2_services import TAG, check_working_hours, shown, team_of
 
 router = Router()  # type: ignore[no-untyped-call]
 
@@ -101,6 +101,7 @@ def _done(caller: Caller, wanted: Bulk, service_id: int) -> BulkResult:
 def _columns(tx: Transaction, wanted: Bulk) -> dict[str, Any]:
     match wanted:
         case BulkEdit(changes=changes):
+            check_working_hours(tx, changes.working_hours_id)
             columns = changes.columns()
             return columns | {"team_id": team_of(tx, changes)} if changes.changes_team else columns
         case BulkMute(until=until, reason=reason):

@@ -20,6 +20,7 @@ from medic_core.store import service_lists, services, teams
 from medic_core.store.connection import Transaction
 from medic_core.store.service_lists import Sort, Wanted
 from medic_core.store.services import Service
+from medic_core.store.working_hours import SCHEDULES
 from models.fields import DEFAULT_LIMIT, Cursor, Envelope, Limit, Nothing, Page, PathId, QueryId, Text
 from models.pages import page, read_sort_cursor, sort_cursor
 from models.services import ChangedService, NewService, ReadService, Status, Tag, read_service
@@ -40,6 +41,7 @@ Order = Annotated[
 def created(caller: Caller, wanted: Annotated[NewService, Body()]) -> Response[Envelope[ReadService]]:
     """Register a service."""
     with door.DATABASE.transaction() as tx:
+        check_working_hours(tx, wanted.working_hours_id)
         service_id = register.register(tx, wanted.configuration(team_of(tx, wanted)))
         if service_id is None:
             raise Conflict(f"heartbeat_name: {wanted.heartbeat_name!r} is registered already.")
@@ -115,6 +117,7 @@ def changed(
         columns = wanted.columns()
         if wanted.changes_team:
             columns["team_id"] = team_of(tx, wanted)
+        check_working_hours(tx, wanted.working_hours_id)
         service = change.change(tx, service_id, columns, caller.by())
     return shown(caller, service, "Service changed.")
 
@@ -145,6 +148,12 @@ def team_of(tx: Transaction, wanted: NewService | ChangedService) -> int | None:
     if wanted.team_id is not None and teams.existing(tx, wanted.team_id) is None:
         raise BadRequest(f"team_id: no team has the id {wanted.team_id}.")
     return wanted.team_id
+
+
+def check_working_hours(tx: Transaction, schedule_id: int | None) -> None:
+    """Raises BadRequest where there is no such schedule."""
+    if schedule_id is not None and SCHEDULES.read(tx, schedule_id) is None:
+        raise BadRequest(f"working_hours_id: no schedule has the id {schedule_id}.")
 
 
 def shown(

@@ -10,6 +10,10 @@ from enum import StrEnum
 
 from medic_core.domain.access import rate_limits
 from medic_core.domain.access.rate_limits import Endpoints
+from medic_core.domain.routing.targets import Defaults
+
+#: So many alerts of one sweep for one target come in one message.
+DEFAULT_GROUP_FROM = 5
 
 
 class LimiterType(StrEnum):
@@ -35,13 +39,22 @@ class Settings:
     allowed_webhook_hosts: tuple[str, ...]
     slack_api_url: str
     slack_api_token: str
+    slack_signing_secret: str
     slack_channel_id: str
     pagerduty_events_url: str
     pagerduty_routing_key: str
     webhook_url: str
+    webhook_secret: str
+    group_alerts_from: int
     spool_url: str
     spool_dead_letter_url: str
     notifications_url: str
+    slow_notifications_url: str
+
+    @property
+    def defaults(self) -> Defaults:
+        """The default channel."""
+        return Defaults(self.slack_channel_id, self.pagerduty_routing_key, self.webhook_url, self.webhook_secret)
 
 
 def from_environment(environ: Mapping[str, str] = os.environ) -> Settings:
@@ -50,11 +63,14 @@ def from_environment(environ: Mapping[str, str] = os.environ) -> Settings:
     def text(name: str, default: str = "") -> str:
         return environ.get(name, "").strip() or default
 
+    def number(name: str, default: int, lowest: int, highest: int) -> int:
+        found = int(text(name, str(default)))
+        if not lowest <= found <= highest:
+            raise ValueError(f"{name} must be from {lowest} to {highest}, not {found}")
+        return found
+
     def limit(name: str, kind: Endpoints) -> int:
-        number = int(text(name, str(rate_limits.DEFAULTS[kind])))
-        if not 1 <= number <= rate_limits.HIGHEST:
-            raise ValueError(f"{name} must be from 1 to {rate_limits.HIGHEST}, not {number}")
-        return number
+        return number(name, rate_limits.DEFAULTS[kind], 1, rate_limits.HIGHEST)
 
     hosts = text("MEDIC_ALLOWED_WEBHOOK_HOSTS").split(",")
     return Settings(
@@ -74,11 +90,15 @@ def from_environment(environ: Mapping[str, str] = os.environ) -> Settings:
         allowed_webhook_hosts=tuple(host.strip().lower() for host in hosts if host.strip()),
         slack_api_url=text("SLACK_API_URL", "https://slack.com/api/").rstrip("/") + "/",
         slack_api_token=text("SLACK_API_TOKEN"),
+        slack_signing_secret=text("SLACK_SIGNING_SECRET"),
         slack_channel_id=text("SLACK_CHANNEL_ID"),
         pagerduty_events_url=text("PAGERDUTY_EVENTS_URL", "https://events.pagerduty.com/v2/enqueue"),
         pagerduty_routing_key=text("PAGERDUTY_ROUTING_KEY"),
         webhook_url=text("MEDIC_WEBHOOK_URL"),
+        webhook_secret=text("MEDIC_WEBHOOK_SECRET"),
+        group_alerts_from=number("MEDIC_GROUP_ALERTS_FROM", DEFAULT_GROUP_FROM, 2, 1000),
         spool_url=text("MEDIC_SPOOL_URL"),
         spool_dead_letter_url=text("MEDIC_SPOOL_DEAD_LETTER_URL"),
         notifications_url=text("MEDIC_NOTIFICATIONS_URL"),
+        slow_notifications_url=text("MEDIC_SLOW_NOTIFICATIONS_URL"),
     )

@@ -7,7 +7,7 @@ from datetime import timedelta
 from typing import Protocol
 
 from medic_core.domain.access.rate_limits import Verdict
-from medic_core.domain.routing.messages import Notification
+from medic_core.domain.routing.messages import Message
 from medic_core.domain.routing.retries import Answer
 from medic_core.domain.routing.targets import Target
 from medic_core.domain.watching.signals import Signal
@@ -31,9 +31,9 @@ class Spool(Protocol):
 
 
 class Channel(Protocol):
-    """Tells one target of one notification. Answers, never raises for what the receiver did."""
+    """Tells one target of one thing. Answers, never raises for what the receiver did."""
 
-    def __call__(self, notification: Notification, target: Target, receipt: str | None) -> Answer:
+    def __call__(self, message: Message, target: Target, receipt: str | None) -> Answer:
         """`receipt` is what the target called our first message about this alert."""
 
 

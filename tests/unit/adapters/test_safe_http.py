@@ -4,7 +4,7 @@ import socket
 
 import pytest
 
-from medic_core.adapters.safe_http import REFUSED, post_json, retry_after
+from medic_core.adapters.safe_http import REFUSED, post, retry_after
 
 UNCALLABLE = [
     "", "x", "ftp://example.com", "http://user:pass@example.com", "http://example.com:22", "http://example.com\r\n",
@@ -20,7 +20,7 @@ NO_NAMES = [
 
 @pytest.mark.parametrize("url", [*UNCALLABLE, *NO_NAMES])
 def test_nobody_is_called_and_the_caller_hears_no_more_than_that(url: str) -> None:
-    answer = post_json(url, {}, {})
+    answer = post(url, b"{}", {})
     assert (answer.status, answer.error, answer.permanent) == (None, REFUSED, True)
     assert REFUSED == "Invalid webhook URL"
 
@@ -29,7 +29,7 @@ def test_one_bad_address_among_good_ones_is_enough(monkeypatch: pytest.MonkeyPat
     """The resolver belongs to others: here is one that answers both."""
     found = [(socket.AF_INET, socket.SOCK_STREAM, 6, "", (address, 443)) for address in ("1.1.1.1", "10.0.0.1")]
     monkeypatch.setattr(socket, "getaddrinfo", lambda *_, **__: found)
-    answer = post_json("https://rebinding.example/", {}, {})
+    answer = post("https://rebinding.example/", b"{}", {})
     assert (answer.error, answer.permanent) == (REFUSED, True)
 
 

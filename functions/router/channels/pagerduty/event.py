@@ -1,11 +1,11 @@
-"""A notification as a PagerDuty event. Pure."""
+"""What there is to tell, as a PagerDuty event. Pure."""
 
 from __future__ import annotations
 
 from typing import Any
 
-from medic_core.domain.alerting.alerts import Priority
-from medic_core.domain.routing.messages import Notification, headline
+from medic_core.domain.alerting.alerts import AlertEvent, Priority
+from medic_core.domain.routing.messages import Group, Message, Notice, Notification, headline
 
 SEVERITIES = {
     Priority.P1: "critical",
@@ -14,22 +14,35 @@ SEVERITIES = {
     Priority.P4: "info",
     Priority.P5: "info",
 }
+#: PagerDuty knows no snooze by events: whoever puts an alert off has seen it.
+ACTIONS = {
+    AlertEvent.RESOLVED: "resolve",
+    AlertEvent.ACKNOWLEDGED: "acknowledge",
+    AlertEvent.SNOOZED: "acknowledge",
+}
 SUMMARY_LIMIT = 1024
 DEDUP_KEY_LIMIT = 255
 
 
-def event(notification: Notification, routing_key: str, base_url: str) -> dict[str, Any]:
-    """A trigger, or the resolve under the same dedup key."""
+def event(message: Message, routing_key: str, base_url: str) -> dict[str, Any]:
+    """A trigger, or what follows it under the same dedup key. A notice comes only as a test."""
+    assert not isinstance(message, Group)
+    client = {"client": "Medic", "client_url": base_url} if base_url else {"client": "Medic"}
+    if isinstance(message, Notice):
+        said = {"summary": headline(message), "source": "medic", "severity": "info"}
+        key = f"medic-{message.notification_id}"
+        return {"routing_key": routing_key, "event_action": "trigger", "dedup_key": key, **client, "payload": said}
     identity = {
         "routing_key": routing_key,
-        "event_action": "resolve" if notification.is_recovery else "trigger",
-        "dedup_key": notification.dedup_key[:DEDUP_KEY_LIMIT],
+        "event_action": ACTIONS.get(message.event, "trigger"),
+        "dedup_key": message.dedup_key[:DEDUP_KEY_LIMIT],
     }
-    if notification.is_recovery:
+    if message.event in ACTIONS:
         return identity
-    links = [{"href": notification.runbook, "text": "Runbook"}] if notification.runbook.startswith("http") else []
-    client = {"client": "Medic", "client_url": base_url} if base_url else {"client": "Medic"}
-    return {**identity, **client, "links": links, "payload": _payload(notification)}
+    links = [{"href": message.runbook, "text": "Runbook"}] if message.runbook.startswith("http") else []
+    if base_url:
+        links.append({"href": f"{base_url}/v2/alerts/{message.alert_id}", "text": "Alert"})
+    return {**identity, **client, "links": links, "payload": _payload(message)}
 
 
 def _payload(notification: Notification) -> dict[str, Any]:

@@ -1,43 +1,76 @@
-"""Sends a message to Slack."""
+"""Sends a message to Slack, edits it, and answers in its thread."""
 
 from __future__ import annotations
 
 from http import HTTPStatus
-from typing import Any
 
 from slack_sdk import WebClient
 from slack_sdk.errors import SlackApiError
 
-from channels.slack.message import message
+from channels.slack.message import message as shown
+from channels.slack.message import reply
 from medic_core import ports
-from medic_core.adapters.safe_http import retry_after
+from medic_core.adapters.safe_http import TIMED_OUT, retry_after
 from medic_core.config import Settings
-from medic_core.domain.routing.messages import Notification
+from medic_core.domain.alerting.alerts import AlertEvent
+from medic_core.domain.routing.messages import Group, Message, Notification
 from medic_core.domain.routing.retries import Answer
 from medic_core.domain.routing.targets import Target
 
-TIMEOUT_SECONDS = 10
 #: Slack says these with a 200; any other error means that repeating the message is useless.
 TEMPORARY = frozenset(
     {"ratelimited", "rate_limited", "internal_error", "fatal_error", "service_unavailable", "request_timeout"}
 )
+#: After these the alert's first message is shown as it is now.
+EDITS = frozenset({AlertEvent.ACKNOWLEDGED, AlertEvent.SNOOZED, AlertEvent.RESOLVED})
+#: The first message cannot be edited any more; the answer in the thread still says all.
+NOT_EDITABLE = frozenset({"message_not_found", "cant_update_message", "edit_window_closed", "is_inactive"})
+SHARED = "&shared"
 
 
-def slack(settings: Settings) -> ports.Channel:
-    """A sender for the operator's workspace. A recovery answers in the thread of the alert's first message."""
-    client = WebClient(settings.slack_api_token, base_url=settings.slack_api_url, timeout=TIMEOUT_SECONDS)
+def slack(settings: Settings, seconds: float) -> ports.Channel:
+    """A sender for the operator's workspace. What follows an alert edits its first message and answers in its thread.
 
-    def send(notification: Notification, target: Target, receipt: str | None) -> Answer:
-        thread: dict[str, Any] = {"thread_ts": receipt, "reply_broadcast": notification.is_recovery} if receipt else {}
+    A receipt is `channel/ts`: an edit wants the channel's id, whatever name the message was sent to. One that ends in
+    `&shared` is of a message that lists several alerts, which stays as it is.
+    """
+    client = WebClient(settings.slack_api_token, base_url=settings.slack_api_url, timeout=max(1, int(seconds)))
+
+    def send(message: Message, target: Target, receipt: str | None) -> Answer:
         try:
-            response = client.chat_postMessage(channel=target.address, **message(notification), **thread)
+            if receipt is None or not isinstance(message, Notification):
+                return _posted(client, target.address, message)
+            return _followed(client, target.address, message, receipt)
         except SlackApiError as error:
             return _refused(error)
+        except TimeoutError:
+            return Answer(None, error=TIMED_OUT, timed_out=True)
         except OSError as error:
-            return Answer(None, error=f"{type(error).__name__}: {error}")
-        return Answer(response.status_code, str(response.data), receipt=receipt or response.get("ts"))
+            late = isinstance(getattr(error, "reason", None), TimeoutError)
+            return Answer(None, error=TIMED_OUT if late else type(error).__name__, timed_out=late)
 
     return send
+
+
+def _posted(client: WebClient, address: str, told: Message) -> Answer:
+    response = client.chat_postMessage(channel=address, **shown(told))
+    receipt = f"{response.get('channel') or address}/{response.get('ts')}"
+    shared = SHARED if isinstance(told, Group) else ""
+    return Answer(response.status_code, str(response.data), receipt=receipt + shared)
+
+
+def _followed(client: WebClient, address: str, told: Notification, receipt: str) -> Answer:
+    channel, _, stamp = receipt.removesuffix(SHARED).rpartition("/")
+    channel = channel or address
+    if told.event in EDITS and not receipt.endswith(SHARED):
+        try:
+            client.chat_update(channel=channel, ts=stamp, **shown(told))
+        except SlackApiError as error:
+            if str(error.response.get("error", "")) not in NOT_EDITABLE:
+                raise
+    broadcast = told.is_recovery
+    response = client.chat_postMessage(channel=channel, thread_ts=stamp, reply_broadcast=broadcast, **reply(told))
+    return Answer(response.status_code, str(response.data), receipt=receipt)
 
 
 def _refused(error: SlackApiError) -> Answer:

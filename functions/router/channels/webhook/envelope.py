@@ -1,36 +1,53 @@
-"""A notification as a webhook carries it. Pure."""
+"""What there is to tell, as a webhook carries it. Pure."""
 
 from __future__ import annotations
 
+import json
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
 from medic_core.api.answers import rfc3339
-from medic_core.domain.routing.messages import Notification, headline
+from medic_core.domain.routing.messages import Notice, Notification, headline
+from medic_core.domain.routing.webhook_signatures import signature
 
 
-def envelope(notification: Notification) -> dict[str, Any]:
+def envelope(message: Notification | Notice) -> dict[str, Any]:
     """`type`, `timestamp` and `data`, as Standard Webhooks wants them."""
+    if isinstance(message, Notice):
+        data = {"summary": headline(message), "because": message.because}
+        return {"type": f"notice.{message.kind}", "timestamp": rfc3339(message.at), "data": data}
     return {
-        "type": f"alert.{notification.event}",
-        "timestamp": rfc3339(notification.at),
+        "type": f"alert.{message.event}",
+        "timestamp": rfc3339(message.at),
         "data": {
-            "alert_id": notification.alert_id,
-            "kind": notification.kind,
-            "heartbeat_name": notification.heartbeat_name,
-            "service_name": notification.service_name,
-            "team": notification.team,
-            "priority": notification.priority,
-            "summary": headline(notification),
-            "because": notification.because,
-            "runbook": notification.runbook,
-            "consecutive_failures": notification.consecutive_failures,
-            "opened_at": rfc3339(notification.opened_at),
-            "overdue_since": rfc3339(notification.overdue_since),
+            "alert_id": message.alert_id,
+            "kind": message.kind,
+            "service_id": message.service_id,
+            "heartbeat_name": message.heartbeat_name,
+            "service_name": message.service_name,
+            "team": message.team,
+            "priority": message.priority,
+            "summary": headline(message),
+            "because": message.because,
+            "actor": message.actor,
+            "runbook": message.runbook,
+            "consecutive_failures": message.consecutive_failures,
+            "opened_at": rfc3339(message.opened_at),
+            "overdue_since": rfc3339(message.overdue_since),
         },
     }
 
 
-def headers(notification: Notification, sent_at: datetime) -> dict[str, str]:
-    """`webhook-id` stays the same over all tries, so that a receiver can drop repeats."""
-    return {"webhook-id": notification.notification_id, "webhook-timestamp": str(int(sent_at.timestamp()))}
+def body(message: Notification | Notice) -> bytes:
+    """The bytes that are sent, and signed."""
+    return json.dumps(envelope(message)).encode()
+
+
+def headers(message: Notification | Notice, sent: bytes, secrets: Sequence[str], sent_at: datetime) -> dict[str, str]:
+    """`webhook-id` stays the same over all tries, so that a receiver can drop repeats; the signature covers it."""
+    timestamp = int(sent_at.timestamp())
+    found = {"webhook-id": message.notification_id, "webhook-timestamp": str(timestamp)}
+    if secrets:
+        found["webhook-signature"] = signature(secrets, message.notification_id, timestamp, sent)
+    return found

@@ -4,22 +4,23 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 
-from channels.webhook.envelope import envelope, headers
+from channels.webhook.envelope import body, headers
 from medic_core import ports
 from medic_core.adapters import safe_http
 from medic_core.config import Settings
-from medic_core.domain.routing.messages import Notification
+from medic_core.domain.routing.messages import Group, Message
 from medic_core.domain.routing.retries import Answer
 from medic_core.domain.routing.targets import Target
 
 
-def webhook(settings: Settings) -> ports.Channel:
+def webhook(settings: Settings, seconds: float) -> ports.Channel:
     """A sender to any public address, and to the hosts that the operator excepted."""
 
-    def send(notification: Notification, target: Target, receipt: str | None) -> Answer:  # noqa: ARG001
+    def send(message: Message, target: Target, receipt: str | None) -> Answer:  # noqa: ARG001
+        assert not isinstance(message, Group)
         now = datetime.now(UTC)  # noqa: TID251  (the moment of sending is a fact of the wire, not of a rule)
-        return safe_http.post_json(
-            target.address, envelope(notification), headers(notification, now), settings.allowed_webhook_hosts
-        )
+        sent = body(message)
+        ours = {"Content-Type": "application/json", **headers(message, sent, target.secrets, now)}
+        return safe_http.post(target.address, sent, {**target.headers, **ours}, settings.allowed_webhook_hosts, seconds)
 
     return send

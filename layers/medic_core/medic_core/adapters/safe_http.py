@@ -2,31 +2,38 @@
 
 from __future__ import annotations
 
-import json
 import socket
+import threading
+import time
 from collections.abc import Mapping
+from contextlib import suppress
 from datetime import timedelta
 
-import urllib3
-from urllib3.exceptions import HTTPError
+from urllib3.connection import HTTPConnection, HTTPSConnection
+from urllib3.exceptions import HTTPError, NewConnectionError
+from urllib3.exceptions import TimeoutError as HttpTimeoutError
 
 from medic_core.domain.access import addresses
 from medic_core.domain.access.addresses import Destination, InvalidUrl
 from medic_core.domain.routing.retries import Answer
 
-TIMEOUT = urllib3.Timeout(connect=5, read=10, total=12)
 KEPT_BYTES = 4096
+READ_AT_ONCE = 1024
+CONNECT_SECONDS = 5.0
 #: What users are told of a URL that is not called; the reason is for the operator's log.
 REFUSED = "Invalid webhook URL"
+TIMED_OUT = "there was no answer in time"
 
 
-def post_json(
-    url: str, content: Mapping[str, object], headers: Mapping[str, str], allowed_hosts: tuple[str, ...] = ()
+def post(
+    url: str, body: bytes, headers: Mapping[str, str], allowed_hosts: tuple[str, ...] = (), seconds: float = 10.0
 ) -> Answer:
-    """POST JSON and return what was answered; a redirect is an answer like any other and is not followed.
+    """POST a body and return what was answered within `seconds` altogether, the first 4,096 bytes of it.
 
-    `allowed_hosts` may lie anywhere; all other names must resolve to public addresses, each of them.
+    A redirect is an answer like any other and is not followed. `allowed_hosts` may lie anywhere; all other names must
+    resolve to public addresses, each of them. Proxies of the environment are not asked.
     """
+    began = time.monotonic()
     try:
         where = addresses.destination(url, allowed_hosts)
         address = _checked_address(where, allowed_hosts)
@@ -35,11 +42,20 @@ def post_json(
         return Answer(None, error=REFUSED, permanent=True)
     except OSError as error:
         return Answer(None, error=f"the host's name cannot be resolved: {error.strerror or error}")
-    sent = {"Content-Type": "application/json", "User-Agent": "Medic", **headers, "Host": _host_header(where)}
+    connection = _connection(where, address, min(seconds, CONNECT_SECONDS))
+    # Each read may take its time; all of them together may not: a receiver that drips is cut off.
+    cut_off = threading.Timer(max(0.0, seconds - (time.monotonic() - began)), _cut, [connection])
+    cut_off.daemon = True
+    cut_off.start()
     try:
-        return _post(where, address, json.dumps(content).encode(), sent)
-    except HTTPError as error:
-        return Answer(None, error=f"{type(error).__name__}: {error}")
+        answer = _posted(connection, where, body, headers)
+    except (HTTPError, OSError, ValueError) as error:
+        answer = Answer(None, error=_plain(error), timed_out=_is_late(error))
+    finally:
+        cut_off.cancel()
+        connection.close()
+    is_late = answer.timed_out or time.monotonic() - began >= seconds
+    return Answer(None, error=TIMED_OUT, timed_out=True) if is_late else answer
 
 
 def _checked_address(where: Destination, allowed_hosts: tuple[str, ...]) -> str:
@@ -52,22 +68,42 @@ def _checked_address(where: Destination, allowed_hosts: tuple[str, ...]) -> str:
     return resolved[0]
 
 
-def _post(where: Destination, address: str, body: bytes, headers: Mapping[str, str]) -> Answer:
-    with _pool(where, address) as pool:
-        response = pool.urlopen(
-            "POST", where.path, body=body, headers=headers, redirect=False, retries=False, preload_content=False
-        )
-        text = response.read(KEPT_BYTES, decode_content=True).decode("utf-8", "replace")
-        return Answer(response.status, text, retry_after=retry_after(response.headers.get("Retry-After")))
-
-
-def _pool(where: Destination, address: str) -> urllib3.HTTPConnectionPool:
-    """A connection to the address that was checked; TLS still verifies the name."""
+def _connection(where: Destination, address: str, seconds: float) -> HTTPConnection:
+    """To the address that was checked; TLS still verifies the name."""
     if where.is_tls:
-        return urllib3.HTTPSConnectionPool(
-            address, where.port, timeout=TIMEOUT, server_hostname=where.host, assert_hostname=where.host
+        return HTTPSConnection(
+            address, where.port, timeout=seconds, server_hostname=where.host, assert_hostname=where.host
         )
-    return urllib3.HTTPConnectionPool(address, where.port, timeout=TIMEOUT)
+    return HTTPConnection(address, where.port, timeout=seconds)
+
+
+def _posted(connection: HTTPConnection, where: Destination, body: bytes, headers: Mapping[str, str]) -> Answer:
+    sent = {"User-Agent": "Medic", **headers, "Host": _host_header(where), "Accept-Encoding": "identity"}
+    connection.request("POST", where.path, body=body, headers=sent, preload_content=False)
+    response = connection.getresponse()
+    text = b""
+    while len(text) < KEPT_BYTES and (more := response.read1(READ_AT_ONCE)):
+        text += more
+    return Answer(
+        response.status,
+        text[:KEPT_BYTES].decode("utf-8", "replace"),
+        retry_after=retry_after(response.headers.get("Retry-After")),
+    )
+
+
+def _cut(connection: HTTPConnection) -> None:
+    with suppress(OSError, AttributeError):
+        connection.sock.shutdown(socket.SHUT_RDWR)
+
+
+def _is_late(error: Exception) -> bool:
+    # A refused connection is a NewConnectionError, which urllib3 counts among its timeouts.
+    return isinstance(error, HttpTimeoutError | TimeoutError) and not isinstance(error, NewConnectionError)
+
+
+def _plain(error: Exception) -> str:
+    """What went wrong, without the address or the URL that libraries like to repeat."""
+    return f"the connection failed ({type(error).__name__})"
 
 
 def _host_header(where: Destination) -> str:

@@ -11,8 +11,10 @@ from medic_core.store import (
     deliveries,
     heartbeat_events,
     idempotency_keys,
+    notices,
     outbox,
     snapshots,
+    target_health,
 )
 from medic_core.store.connection import Database
 
@@ -71,6 +73,8 @@ def _forget_some(database: Database) -> int:
     with database.transaction() as tx:
         return (
             deliveries.forget(tx, DELIVERY_DAYS)
+            + notices.forget(tx, DELIVERY_DAYS)
+            + target_health.forget(tx)
             + outbox.forget(tx, OUTBOX_DAYS)
             + snapshots.forget(tx, SNAPSHOT_DAYS)
             + idempotency_keys.forget(tx)

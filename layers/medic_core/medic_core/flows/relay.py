@@ -1,4 +1,4 @@
-"""What was committed leaves: notifications to the router's queue."""
+"""What was committed leaves: notifications and notices to the router's queue."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from medic_core.store.outbox import Topic
 
 #: A delivery is looked after again when it has been due for this long.
 PATIENCE = timedelta(seconds=20)
+AS_MESSAGE = {Topic.NOTIFICATION: queue_messages.notification, Topic.NOTICE: queue_messages.notice}
 
 
 def relay(database: Database, queue: Queue, batch: int = 100) -> int:
@@ -24,9 +25,9 @@ def relay(database: Database, queue: Queue, batch: int = 100) -> int:
     sent = 0
     while True:
         with database.transaction() as tx:
-            waiting = outbox.lease(tx, Topic.NOTIFICATION, batch)
+            waiting = outbox.lease(tx, batch)
         if waiting:
-            queue.send([queue_messages.notification(alert_event_id) for alert_event_id in waiting])
+            queue.send([AS_MESSAGE[topic](subject_id) for topic, subject_id in waiting])
         sent += len(waiting)
         if len(waiting) < batch:
             return sent

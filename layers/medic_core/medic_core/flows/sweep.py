@@ -14,8 +14,9 @@ from medic_core.domain.watching.lengths import spoken
 from medic_core.domain.watching.outages import Hold, Proceed, Restart, Shift, Verdict
 from medic_core.domain.watching.schedules import Interval
 from medic_core.domain.watching.states import Health, Trouble
-from medic_core.flows import ourselves
+from medic_core.flows import maintain, ourselves
 from medic_core.store import alerts, job_runs, monitor_state, service_states, sweeping
+from medic_core.store.alerts import Together
 from medic_core.store.connection import Database, Transaction
 from medic_core.store.job_runs import StaleRun
 from medic_core.store.sweeping import Due, Silent, WithStaleRuns
@@ -41,14 +42,16 @@ class Swept:
 def sweep(database: Database, spooled: int, cadence: timedelta, batch: int = BATCH) -> Swept:
     """Open alerts for all whose deadline has passed, and do what is due on open alerts.
 
-    1. Ask whether we were away ourselves (`outages`); hold, or move deadlines, if so.
-    2. Claim what is due in batches; each commits state, alerts, history and outbox together.
-    3. Find runs that take too long, and services that have stopped flapping.
-    4. Look at open alerts: missed periods, reminders, ends of mutes.
-    5. Note that we were there: a sweep that held back is no gap.
+    1. Turn maintenance windows whose time has come or gone; put off what falls due in one.
+    2. Ask whether we were away ourselves (`outages`); hold, or move deadlines, if so.
+    3. Claim what is due in batches; each commits state, alerts, history and outbox together.
+    4. Find runs that take too long, and services that have stopped flapping.
+    5. Look at open alerts: missed periods, reminders, ends of mutes.
+    6. Note that we were there: a sweep that held back is no gap.
 
     `spooled` is how many heartbeats wait in the spool. Any number of sweeps may run at once.
     """
+    maintain.turn_windows(database, batch)
     with database.transaction() as tx:
         began, verdict, shifted = _judge_ourselves(tx, spooled, cadence)
     due = opened = 0
@@ -56,8 +59,8 @@ def sweep(database: Database, spooled: int, cadence: timedelta, batch: int = BAT
     while not held:
         with database.transaction() as tx:
             claimed = sweeping.claim_due(tx, began, batch)
-            opened += _open_for_silence(tx, claimed, began)
-        due += len(claimed)
+            due += len(claimed)
+            opened += _open_for_silence(tx, claimed, Together(began, due))
         if len(claimed) < batch:
             break
     opened += _find_stale_runs(database, began, batch) if not held else 0
@@ -116,8 +119,21 @@ def _ingest_silent(because: str, now: datetime) -> Opening:
     )
 
 
-def _open_for_silence(tx: Transaction, claimed: list[Due], now: datetime) -> int:
-    """Open the alerts of claimed services and note their trouble; inactive ones are only no longer waited for."""
+def _open_for_silence(tx: Transaction, claimed: list[Due], together: Together) -> int:
+    """Open the alerts of claimed services and note their trouble.
+
+    Inactive ones are only no longer waited for, and those in maintenance are waited for until its end.
+    """
+    now = together.swept_at
+    assert now is not None
+    in_maintenance = {
+        due.service.service_id: due.service.maintenance_until
+        for due in claimed
+        if due.service.active and due.service.maintenance_until is not None and due.service.in_maintenance(now)
+    }
+    if in_maintenance:
+        sweeping.put_off(tx, in_maintenance)
+        claimed = [due for due in claimed if due.service.service_id not in in_maintenance]
     unwatched = [due.service.service_id for due in claimed if not due.service.active]
     if unwatched:
         service_states.unwatch(tx, unwatched)
@@ -125,7 +141,7 @@ def _open_for_silence(tx: Transaction, claimed: list[Due], now: datetime) -> int
     if not silent:
         return 0
     sweeping.mark_silent(tx, [one.mark for one in silent])
-    opened = alerts.open_all(tx, [one.opening for one in silent])
+    opened = alerts.open_all(tx, [one.opening for one in silent], together)
     alerts.tell_flapping(tx, {one.mark.service_id: one.flapping for one in silent if one.flapping})
     return opened
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
 
@@ -33,8 +34,8 @@ WITH wanted AS (
     ON CONFLICT DO NOTHING
     RETURNING alert_id, because, consecutive_failures, told_at
 ), history AS (
-    INSERT INTO medic.alert_events (alert_id, event, at, because, consecutive_failures)
-    SELECT alert_id, 'opened', now(), because, consecutive_failures FROM opened
+    INSERT INTO medic.alert_events (alert_id, event, at, because, consecutive_failures, swept_at, opened_together)
+    SELECT alert_id, 'opened', now(), because, consecutive_failures, %(swept_at)s, %(together)s FROM opened
     RETURNING alert_event_id, alert_id
 ), told AS (
     INSERT INTO medic.outbox (topic, subject_id)
@@ -44,7 +45,15 @@ SELECT count(*) FROM opened
 """
 
 
-def open_all(tx: Transaction, openings: Sequence[Opening]) -> int:
+@dataclass(frozen=True, slots=True)
+class Together:
+    """With how many others an alert was opened, and by which sweep; None where a signal opened it."""
+
+    swept_at: datetime | None = None
+    count: int = 1
+
+
+def open_all(tx: Transaction, openings: Sequence[Opening], together: Together = Together()) -> int:
     """Open alerts, with their history and what people hear; returns how many were new."""
     with tx.cursor(row_factory=scalar_row) as cursor:
         found = cursor.execute(
@@ -61,6 +70,8 @@ def open_all(tx: Transaction, openings: Sequence[Opening]) -> int:
                 "told": [opening.told for opening in openings],
                 "remind": [opening.remind_at for opening in openings],
                 "looks": [opening.next_look_at for opening in openings],
+                "swept_at": together.swept_at,
+                "together": together.count,
             },
         ).fetchone()
     assert isinstance(found, int)
@@ -213,15 +224,22 @@ WITH changed AS (
        SET status = 'acknowledged', acknowledged_by = %(actor)s, acknowledged_at = now(), snoozed_until = NULL,
            remind_at = NULL
      WHERE alert_id = %(alert_id)s AND status IN ('open', 'snoozed')
-    RETURNING alert_id, consecutive_failures
+    RETURNING alert_id, consecutive_failures, told_at
+), history AS (
+    INSERT INTO medic.alert_events (alert_id, event, at, actor, because, consecutive_failures)
+    SELECT alert_id, 'acknowledged', now(), %(actor)s, %(because)s, consecutive_failures FROM changed
+    RETURNING alert_event_id, alert_id
 )
-INSERT INTO medic.alert_events (alert_id, event, at, actor, because, consecutive_failures)
-SELECT alert_id, 'acknowledged', now(), %(actor)s, %(because)s, consecutive_failures FROM changed
+INSERT INTO medic.outbox (topic, subject_id)
+SELECT 'notification', alert_event_id FROM history JOIN changed USING (alert_id) WHERE told_at IS NOT NULL
 """
 
 
 def acknowledge(tx: Transaction, alert_id: int, actor: str, because: str) -> None:
-    """Note that somebody looks after an alert: nobody is reminded of it. Done already, or over, changes nothing."""
+    """Note that somebody looks after an alert: nobody is reminded of it. Those who were told of it hear who.
+
+    Done already, or over, changes nothing.
+    """
     tx.execute(ACKNOWLEDGE, {"alert_id": alert_id, "actor": actor, "because": because})
 
 
@@ -231,15 +249,19 @@ WITH changed AS (
        SET status = 'snoozed', snoozed_until = %(until)s, remind_at = %(until)s,
            next_look_at = LEAST(next_look_at, %(until)s)
      WHERE alert_id = %(alert_id)s AND resolved_at IS NULL AND snoozed_until IS DISTINCT FROM %(until)s
-    RETURNING alert_id, consecutive_failures
+    RETURNING alert_id, consecutive_failures, told_at
+), history AS (
+    INSERT INTO medic.alert_events (alert_id, event, at, actor, because, consecutive_failures)
+    SELECT alert_id, 'snoozed', now(), %(actor)s, %(because)s, consecutive_failures FROM changed
+    RETURNING alert_event_id, alert_id
 )
-INSERT INTO medic.alert_events (alert_id, event, at, actor, because, consecutive_failures)
-SELECT alert_id, 'snoozed', now(), %(actor)s, %(because)s, consecutive_failures FROM changed
+INSERT INTO medic.outbox (topic, subject_id)
+SELECT 'notification', alert_event_id FROM history JOIN changed USING (alert_id) WHERE told_at IS NOT NULL
 """
 
 
 def snooze(tx: Transaction, alert_id: int, until: datetime, actor: str, because: str) -> None:
-    """Leave people alone with an alert until a moment; once it is over this changes nothing."""
+    """Leave people alone with an alert until a moment; those who were told hear of that. Over, it changes nothing."""
     tx.execute(SNOOZE, {"alert_id": alert_id, "until": until, "actor": actor, "because": because})
 
 
@@ -332,22 +354,36 @@ def opened_at(tx: Transaction, kind: str) -> datetime | None:
         return cursor.execute(OPENED_AT, {"kind": kind}).fetchone()
 
 
-NOTIFICATION: Final = """
-SELECT e.alert_event_id, e.alert_id, e.event, e.at, e.because, e.consecutive_failures, a.kind, a.heartbeat_name,
-       a.priority, a.opened_at, a.overdue_since, COALESCE(s.service_name, '') AS service_name,
-       COALESCE(t.name, '') AS team, COALESCE(s.runbook, '') AS runbook
+NOTIFICATIONS: Final = """
+SELECT e.alert_event_id, e.alert_id, e.event, e.at, e.because, e.consecutive_failures, e.actor, a.kind,
+       a.heartbeat_name, a.priority, a.opened_at, a.overdue_since, a.service_id,
+       COALESCE(s.service_name, '') AS service_name, COALESCE(t.name, '') AS team, COALESCE(s.runbook, '') AS runbook,
+       e.swept_at, COALESCE(e.opened_together, 1) AS opened_together
   FROM medic.alert_events e
   JOIN medic.alerts a USING (alert_id)
   LEFT JOIN medic.services s USING (service_id)
   LEFT JOIN medic.teams t USING (team_id)
- WHERE e.alert_event_id = %(alert_event_id)s
+ WHERE e.alert_event_id = ANY(%(alert_event_ids)s::bigint[])
+ ORDER BY e.alert_event_id
 """
 
 
-def notification(tx: Transaction, alert_event_id: int) -> Notification | None:
-    """What there is to tell about an event; None where it is gone."""
+def notification(tx: Transaction, alert_event_id: int) -> tuple[Notification, Together] | None:
+    """What there is to tell about an event, and what was opened with it; None where it is gone."""
+    return next(iter(_notifications(tx, [alert_event_id])), None)
+
+
+def notifications(tx: Transaction, alert_event_ids: Sequence[int]) -> list[Notification]:
+    """What there is to tell about several events, in order."""
+    return [found for found, _ in _notifications(tx, alert_event_ids)]
+
+
+def _notifications(tx: Transaction, alert_event_ids: Sequence[int]) -> list[tuple[Notification, Together]]:
     with tx.cursor(row_factory=dict_row) as cursor:
-        row = cursor.execute(NOTIFICATION, {"alert_event_id": alert_event_id}).fetchone()
-    if row is None:
-        return None
-    return Notification(**{**row, "event": AlertEvent(row["event"]), "priority": Priority(row["priority"])})
+        rows = cursor.execute(NOTIFICATIONS, {"alert_event_ids": list(alert_event_ids)}).fetchall()
+    found = []
+    for row in rows:
+        together = Together(row.pop("swept_at"), row.pop("opened_together"))
+        known = {**row, "event": AlertEvent(row["event"]), "priority": Priority(row["priority"])}
+        found.append((Notification(**known), together))
+    return found

@@ -5,8 +5,6 @@ from __future__ import annotations
 from enum import StrEnum
 from typing import Final
 
-from psycopg.rows import scalar_row
-
 from medic_core.store.connection import Transaction
 
 
@@ -14,27 +12,27 @@ class Topic(StrEnum):
     """Where a row goes."""
 
     NOTIFICATION = "notification"  #: to the router; the subject is an alert event
+    NOTICE = "notice"  #: to the router; the subject is a notice
 
 
 #: A lease doubles from 30 seconds to 15 minutes, so that a receiver that is away is not buried in repetitions.
 LEASE: Final = """
 WITH waiting AS (
     SELECT outbox_id FROM medic.outbox
-     WHERE done_at IS NULL AND leave_at <= now() AND topic = %(topic)s
+     WHERE done_at IS NULL AND leave_at <= now()
      ORDER BY leave_at LIMIT %(batch)s FOR UPDATE SKIP LOCKED
 )
 UPDATE medic.outbox o
    SET leases = leases + 1,
        leave_at = now() + LEAST(interval '30 seconds' * 2 ^ LEAST(leases, 10), interval '15 minutes')
   FROM waiting WHERE o.outbox_id = waiting.outbox_id
-RETURNING o.subject_id
+RETURNING o.topic, o.subject_id
 """
 
 
-def lease(tx: Transaction, topic: Topic, batch: int) -> list[int]:
+def lease(tx: Transaction, batch: int) -> list[tuple[Topic, int]]:
     """Take rows to send; each comes back by itself unless it is done before its lease ends."""
-    with tx.cursor(row_factory=scalar_row) as cursor:
-        return cursor.execute(LEASE, {"topic": topic, "batch": batch}).fetchall()
+    return [(Topic(topic), subject_id) for topic, subject_id in tx.execute(LEASE, {"batch": batch}).fetchall()]
 
 
 DONE: Final = """

@@ -100,15 +100,16 @@ def mark_restored(tx: Transaction, snapshot_id: int, actor: str) -> bool:
     return tx.execute(MARK_RESTORED, {"snapshot_id": snapshot_id, "actor": actor}).rowcount == 1
 
 
-#: With its old ids, so that its ping URL goes on working. A team that is gone is not missed. What an older snapshot
-#: does not know yet is as the columns' defaults have it.
+#: With its old ids, so that its ping URL goes on working. A team or working hours that are gone are not missed.
+#: What an older snapshot does not know yet is as the columns' defaults have it.
 MAKE_AGAIN: Final = """
 INSERT INTO medic.services (
     service_id, heartbeat_name, name_key, service_name, slug, ping_id, team_id, priority, runbook, active,
     every_seconds, threshold, grace_period_seconds, max_duration_ms, failure_tolerance, reminder_interval_seconds,
     alert_when_never_reported, muted_at, muted_until, mute_reason, post_only, success_keywords, failure_keywords,
     start_keywords, unmatched_body, tags, paused_at, resume_on_heartbeat, cron_expression, timezone,
-    early_tolerance_seconds, flapping_max_changes, flapping_window_seconds, version, created_at)
+    early_tolerance_seconds, flapping_max_changes, flapping_window_seconds, working_hours_id, notification_mode,
+    version, created_at)
 OVERRIDING SYSTEM VALUE
 SELECT was.service_id, was.heartbeat_name, was.name_key, was.service_name, was.slug, was.ping_id, t.team_id,
        was.priority, was.runbook, was.active, was.every_seconds, was.threshold, was.grace_period_seconds,
@@ -116,11 +117,13 @@ SELECT was.service_id, was.heartbeat_name, was.name_key, was.service_name, was.s
        was.muted_at, was.muted_until, was.mute_reason, was.post_only, was.success_keywords, was.failure_keywords,
        was.start_keywords, was.unmatched_body, was.tags, was.paused_at, was.resume_on_heartbeat, was.cron_expression,
        was.timezone, was.early_tolerance_seconds, was.flapping_max_changes, was.flapping_window_seconds,
-       was.version + 1, was.created_at
+       h.schedule_id, was.notification_mode, was.version + 1, was.created_at
   FROM medic.service_snapshots snapshot,
        jsonb_populate_record(NULL::medic.services, '{"early_tolerance_seconds": 60, "flapping_max_changes": 10,
-                             "flapping_window_seconds": 3600}' || snapshot.snapshot_data) AS was
+                             "flapping_window_seconds": 3600, "notification_mode": "notify_all"}'
+                             || snapshot.snapshot_data) AS was
   LEFT JOIN medic.teams t ON t.team_id = was.team_id
+  LEFT JOIN medic.schedules h ON h.schedule_id = was.working_hours_id
  WHERE snapshot.snapshot_id = %(snapshot_id)s
 ON CONFLICT DO NOTHING
 RETURNING service_id, every_seconds, threshold, grace_period_seconds, cron_expression, timezone, early_tolerance_seconds

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final
@@ -79,6 +79,18 @@ def mark_silent(tx: Transaction, found: Sequence[Silent]) -> None:
             "most_changes": MOST_CHANGES + 1,
         },
     )
+
+
+PUT_OFF: Final = """
+UPDATE medic.service_state st SET alert_after = held.until
+  FROM unnest(%(service_ids)s::bigint[], %(untils)s::timestamptz[]) AS held (service_id, until)
+ WHERE st.service_id = held.service_id
+"""
+
+
+def put_off(tx: Transaction, untils: Mapping[int, datetime]) -> None:
+    """Wait for claimed services until then: their silence is expected."""
+    tx.execute(PUT_OFF, {"service_ids": list(untils), "untils": list(untils.values())})
 
 
 #: Both counts stop early: the due ones at `enough`, the others at one more than the due ones.

@@ -15,7 +15,11 @@ SELECT: Final = """
 SELECT s.service_id, s.heartbeat_name, s.priority, s.active, s.paused_at IS NOT NULL AS paused, s.muted_until,
        s.reminder_interval_seconds, s.every_seconds, s.threshold, s.grace_period_seconds, s.cron_expression, s.timezone,
        s.early_tolerance_seconds, s.flapping_max_changes, s.flapping_window_seconds, st.health_changes,
-       st.flapping_until
+       st.flapping_until, (
+           SELECT max(w.next_end) FROM medic.maintenance_windows w
+            WHERE w.next_start <= now() AND w.next_end > now()
+              AND (w.service_ids = '{}' AND w.tags = '{}' OR s.service_id = ANY(w.service_ids) OR w.tags && s.tags)
+       ) AS maintenance_until
 """
 
 
@@ -32,4 +36,5 @@ def read(row: Mapping[str, Any]) -> Watched:
         muted_until=row["muted_until"],
         steadiness=Steadiness(tuple(row["health_changes"]), row["flapping_until"]),
         flap_limit=FlapLimit(most, timedelta(seconds=row["flapping_window_seconds"])) if most is not None else None,
+        maintenance_until=row["maintenance_until"],
     )

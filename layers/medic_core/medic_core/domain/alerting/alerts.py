@@ -61,10 +61,16 @@ class Watched:
     muted_until: datetime | None
     steadiness: Steadiness = STEADY
     flap_limit: FlapLimit | None = None
+    maintenance_until: datetime | None = None
 
     def circumstances(self, now: datetime) -> Circumstances:
         """What the rules that hold alerts back look at."""
-        return Circumstances(now, self.active, self.muted_until, self.steadiness.flapping_until)
+        flapping_until = self.steadiness.flapping_until
+        return Circumstances(now, self.active, self.muted_until, flapping_until, self.maintenance_until)
+
+    def in_maintenance(self, now: datetime) -> bool:
+        """Whether its silence is expected."""
+        return self.maintenance_until is not None and now < self.maintenance_until
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,7 +152,8 @@ def flapping_began(before: Watched, after: Watched, now: datetime) -> str | None
     """What to tell where a service begins to flap with a change, None where it does not or nobody is to hear of it."""
     if after.flap_limit is None or not flapping.begins(before.steadiness, after.steadiness, now):
         return None
-    if suppressed(Circumstances(now, after.active, after.muted_until)) is not None:
+    around = Circumstances(now, after.active, after.muted_until, maintenance_until=after.maintenance_until)
+    if suppressed(around) is not None:
         return None
     return flapping.why(after.steadiness, now, after.flap_limit)
 

@@ -15,6 +15,7 @@ class Circumstances:
     active: bool
     muted_until: datetime | None
     flapping_until: datetime | None = None
+    maintenance_until: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,6 +28,12 @@ class Suppressed:
 
 def inactive(around: Circumstances) -> Suppressed | None:
     return None if around.active else Suppressed("the service is inactive", until=None)
+
+
+def maintenance(around: Circumstances) -> Suppressed | None:
+    if around.maintenance_until is not None and around.now < around.maintenance_until:
+        return Suppressed("the service is in maintenance", until=around.maintenance_until)
+    return None
 
 
 def muted(around: Circumstances) -> Suppressed | None:
@@ -43,7 +50,7 @@ def flapping(around: Circumstances) -> Suppressed | None:
 
 Rule = Callable[[Circumstances], Suppressed | None]
 #: Asked in this order; the first answer counts and is the one that people see.
-RULES: tuple[Rule, ...] = (inactive, muted, flapping)
+RULES: tuple[Rule, ...] = (inactive, maintenance, muted, flapping)
 
 
 def all_suppressed(around: Circumstances) -> list[Suppressed]:

@@ -1,9 +1,10 @@
-"""What a notification says, before any channel dresses it."""
+"""What there is to tell, before any channel dresses it."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
+from enum import StrEnum
 
 from medic_core.domain.alerting.alerts import INGEST_SILENT, AlertEvent, Priority
 from medic_core.domain.watching.lengths import spoken
@@ -43,6 +44,8 @@ class Notification:
     opened_at: datetime
     overdue_since: datetime
     consecutive_failures: int
+    service_id: int | None = None
+    actor: str | None = None
 
     @property
     def notification_id(self) -> str:
@@ -59,8 +62,59 @@ class Notification:
         return self.event is AlertEvent.RESOLVED
 
 
-def headline(notification: Notification) -> str:
+class NoticeKind(StrEnum):
+    """What else than an alert there is to tell."""
+
+    MAINTENANCE_STARTED = "maintenance_started"
+    MAINTENANCE_ENDED = "maintenance_ended"
+    TARGET_FAILING = "target_failing"
+    WEBHOOK_DISABLED = "webhook_disabled"
+    TEST = "test"
+
+
+@dataclass(frozen=True, slots=True)
+class Notice:
+    """Something to tell that is no alert."""
+
+    notice_id: int
+    kind: NoticeKind
+    heading: str
+    because: str
+    at: datetime
+
+    @property
+    def notification_id(self) -> str:
+        """The same for every try of this notice."""
+        return f"ntc_{self.notice_id}"
+
+
+@dataclass(frozen=True, slots=True)
+class Group:
+    """Several notifications of one sweep in one message; each alert stays its own."""
+
+    notifications: tuple[Notification, ...]
+
+    @property
+    def notification_id(self) -> str:
+        """The same for every try with the same alerts."""
+        return f"grp_{self.notifications[0].alert_event_id}_{len(self.notifications)}"
+
+
+Message = Notification | Notice | Group
+
+
+def headline(message: Message) -> str:
     """One line that says what is wrong, or that it is over and after how long."""
+    match message:
+        case Notice(heading=heading):
+            return heading
+        case Group(notifications=notifications):
+            return f"{len(notifications)} services need attention"
+        case Notification():
+            return _headline(message)
+
+
+def _headline(notification: Notification) -> str:
     if notification.is_recovery:
         over = RECOVERED.get(notification.kind, "{name} has recovered").format(name=notification.heartbeat_name)
         return f"{over} after {spoken(notification.at - notification.opened_at)}"

@@ -14,21 +14,33 @@ class PlanNotification:
 
 
 @dataclass(frozen=True, slots=True)
+class PlanNotice:
+    """Plan and make the deliveries of a notice."""
+
+    notice_id: int
+
+
+@dataclass(frozen=True, slots=True)
 class MakeDelivery:
-    """Try one delivery (again)."""
+    """Try one delivery (again); patiently where its target answers slowly."""
 
     delivery_id: int
+    patient: bool = False
 
 
 def notification(alert_event_id: int) -> str:
     return json.dumps({"notification": alert_event_id})
 
 
-def delivery(delivery_id: int) -> str:
-    return json.dumps({"delivery": delivery_id})
+def notice(notice_id: int) -> str:
+    return json.dumps({"notice": notice_id})
 
 
-def parse(text: str) -> PlanNotification | MakeDelivery:
+def delivery(delivery_id: int, *, patient: bool = False) -> str:
+    return json.dumps({"delivery": delivery_id} | ({"patient": True} if patient else {}))
+
+
+def parse(text: str) -> PlanNotification | PlanNotice | MakeDelivery:
     """Read a message. Raises ValueError for one that is not ours."""
     try:
         found = json.loads(text)
@@ -37,8 +49,10 @@ def parse(text: str) -> PlanNotification | MakeDelivery:
     match found:
         case {"notification": alert_event_id} if _is_id(alert_event_id):
             return PlanNotification(alert_event_id)
+        case {"notice": notice_id} if _is_id(notice_id):
+            return PlanNotice(notice_id)
         case {"delivery": delivery_id} if _is_id(delivery_id):
-            return MakeDelivery(delivery_id)
+            return MakeDelivery(delivery_id, patient=found.get("patient") is True)
         case _:
             raise ValueError(f"not a message for the router: {text[:200]}")
 
