@@ -26,6 +26,7 @@ from medic_core.domain.access.rate_limits import Endpoints
 from medic_core.domain.watching.names import is_printable
 from medic_core.errors import BadRequest
 from medic_core.flows.change import By
+from medic_core.flows.relay import relay as flows_relay
 from medic_core.store.connection import Database
 
 SETTINGS = config.from_environment()
@@ -34,6 +35,7 @@ REDIS = RedisLine(SETTINGS.redis_url, on_away=lambda: telemetry.count("managemen
 KEYS = Authenticator(DATABASE, KeyCache(SETTINGS.key_cache_secret, REDIS))
 LIMITS = Limits.from_settings(SETTINGS, REDIS)
 NOTIFICATIONS = SqsQueue(SETTINGS.notifications_url)
+LOGGER = telemetry.logger("management")
 
 MAX_ACTOR_LENGTH = 255
 SECURITY_SCHEMES = ("ApiKey", "Bearer")
@@ -79,8 +81,23 @@ def _visitor(request: ResolvedRequest) -> Visitor:
     return found
 
 
+def _sent(request: ResolvedRequest) -> Request:
+    found: Request = request.context["sent"]
+    return found
+
+
 #: A handler's parameter of this type is who is asking.
 Caller = Annotated[Visitor, Depends(_visitor)]
+#: The request as it came, for those who read the body themselves.
+Sent = Annotated[Request, Depends(_sent)]
+
+
+def relay() -> None:
+    """People hear of it now, not at the next sweep; what does not leave now leaves then."""
+    try:
+        flows_relay(DATABASE, NOTIFICATIONS)
+    except Exception:
+        LOGGER.exception("notifications wait for the next sweep")
 
 
 def route(

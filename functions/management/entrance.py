@@ -23,11 +23,11 @@ from medic_core.api.request import Request
 from medic_core.domain.access.api_keys import Scope
 from medic_core.domain.access.rate_limits import Endpoints
 from medic_core.errors import BadRequest, Forbidden, MedicError, MethodNotAllowed, NotFound, Reused, Unauthorized
-from medic_core.flows.relay import relay
 from medic_core.store import idempotency_keys
 
-LOGGER = telemetry.logger("management")
 MAX_IDEMPOTENCY_KEY_LENGTH = 255
+#: Of an answer: in the first one, and in none that repeats it.
+SHOWN_ONCE = ("api_key", "secret")
 HEARTBEATS = {"/heartbeat": {"POST"}, "/v2/heartbeat": {"POST"}, "/ping/": {"GET", "HEAD", "POST"}}
 #: Answers are never pages of anybody else's, nor worth keeping.
 HEADERS = {"X-Content-Type-Options": "nosniff", "Cache-Control": "no-store"}
@@ -101,13 +101,13 @@ def _answer(
     if visitor is not None and scope is not None:
         permitted(visitor.key, scope)
     request = Request.from_event(event)
-    resolution = _Resolution(app, _readable(event, request, route), context, visitor)
+    resolution = _Resolution(app, _readable(event, request, route), context, visitor, request)
     if visitor is None or request.method == "GET":
         return resolution.run()
     key = request.headers.get("idempotency-key") if request.method == "POST" else None
     answer = resolution.run() if key is None else _once(resolution, visitor, key)
     if _is_success(answer):
-        _relay()
+        door.relay()
     return answer
 
 
@@ -153,9 +153,10 @@ class _Resolution:
     event: dict[str, Any]
     context: Any
     visitor: Visitor | None
+    sent: Request
 
     def run(self) -> Answer:
-        self.app.append_context(visitor=self.visitor)  # type: ignore[no-untyped-call]
+        self.app.append_context(visitor=self.visitor, sent=self.sent)  # type: ignore[no-untyped-call]
         answer = self.app.resolve(self.event, self.context)
         return {**answer, "body": answer["body"] or ""}
 
@@ -194,23 +195,17 @@ def _once(resolution: _Resolution, visitor: Visitor, key: str) -> Answer:
 def _without_secrets(answer: Answer) -> Answer:
     """An answer as it may be kept: what is shown once is not shown again."""
     content = json.loads(answer["body"])
-    if not isinstance(content["results"], dict) or "api_key" not in content["results"]:
+    results = content["results"]
+    shown = [name for name in SHOWN_ONCE if isinstance(results, dict) and results.get(name)]
+    if not shown:
         return answer
-    content["results"]["api_key"] = None
+    results |= dict.fromkeys(shown)
     content["message"] += " (The key was shown when it was made; rotate it to get another.)"
     return {**answer, "body": json.dumps(content)}
 
 
 def _is_success(answer: Answer) -> bool:
     return 200 <= int(answer["statusCode"]) < 300
-
-
-def _relay() -> None:
-    """People hear of it now, not at the next sweep; what does not leave now leaves then."""
-    try:
-        relay(door.DATABASE, door.NOTIFICATIONS)
-    except Exception:
-        LOGGER.exception("notifications wait for the next sweep")
 
 
 def _count(error: MedicError) -> None:

@@ -6,6 +6,7 @@ import json
 import threading
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
@@ -97,8 +98,10 @@ class Receiver:
             "Content-Length": str(len(text)),
         }.items():
             request.send_header(name, value)
-        request.end_headers()
-        request.wfile.write(text)
+        # Who waited no longer has gone.
+        with suppress(BrokenPipeError, ConnectionResetError):
+            request.end_headers()
+            request.wfile.write(text)
 
 
 def _content(body: bytes, headers: dict[str, str]) -> Any:

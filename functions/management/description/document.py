@@ -23,7 +23,7 @@ Requests carry an API key as `X-API-Key` or `Authorization: Bearer`; the scope t
 implies `heartbeat`, `admin` all). `X-Actor` names who acts, else the key's name does.
 
 A POST with an `Idempotency-Key` is done once in 24 hours however often it is sent; the same answer comes back, with
-`Idempotent-Replayed: true`. A service and an API key have an `ETag`: sent back as `If-Match`, it makes sure that nobody
+`Idempotent-Replayed: true`. What can be changed has an `ETag`: sent back as `If-Match`, it makes sure that nobody
 changed them meanwhile."""
 #: In the order in which the page shows them.
 TAGS = {
@@ -33,6 +33,12 @@ TAGS = {
     "snapshots": "What services were before they were changed",
     "api keys": "Who may do what",
     "teams": "Who owns services",
+    "schedules": "Working hours",
+    "targets": "Who is told of alerts, and when",
+    "webhooks": "Programs that are told, and what was sent to them",
+    "deliveries": "What was sent to whom, and what came of it",
+    "maintenance": "Times in which silence is expected",
+    "slack": "Buttons in messages",
     "v1": "As users of v1 know it: intervals in minutes, flags 0 or 1",
     "health": "Is Medic itself well?",
     "docs": "This description",
@@ -71,7 +77,15 @@ IDEMPOTENCY_KEY = (
     "Repeating the request does it only once",
     {"pattern": "^[!-~]([ -~]{0,253}[!-~])?$"},
 )
-WITH_VERSION = ("/v2/services/{service_id}", "/v2/api-keys/{api_key_id}")
+WITH_VERSION = (
+    "/v2/services/{service_id}",
+    "/v2/api-keys/{api_key_id}",
+    "/v2/teams/{team_id}",
+    "/v2/schedules/{schedule_id}",
+    "/v2/targets/{target_id}",
+    "/v2/webhooks/{webhook_id}",
+    "/v2/maintenance-windows/{window_id}",
+)
 #: These answer the same when they have bad news.
 WITH_ILLNESS = ("/health", "/health/ready")
 CHANGING = {"post", "patch", "delete"}

@@ -10,10 +10,15 @@ from routes import (
     v2_api_keys,
     v2_explanations,
     v2_history,
+    v2_maintenance,
+    v2_schedules,
     v2_service_actions,
     v2_services,
+    v2_slack,
     v2_snapshots,
+    v2_targets,
     v2_teams,
+    v2_webhooks,
 )
 
 MODULES = (
@@ -27,8 +32,13 @@ MODULES = (
     v2_history,
     v2_explanations,
     v2_alerts,
+    v2_teams,
+    v2_schedules,
+    v2_targets,
+    v2_webhooks,
+    v2_maintenance,
+    v2_slack,
     v2_api_keys,
     v2_snapshots,
-    v2_teams,
 )
 ALL = tuple(module.router for module in MODULES)

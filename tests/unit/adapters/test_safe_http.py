@@ -4,7 +4,8 @@ import socket
 
 import pytest
 
-from medic_core.adapters.safe_http import REFUSED, post, retry_after
+from medic_core.adapters.destinations import REFUSED
+from medic_core.adapters.safe_http import post, retry_after
 
 UNCALLABLE = [
     "", "x", "ftp://example.com", "http://user:pass@example.com", "http://example.com:22", "http://example.com\r\n",

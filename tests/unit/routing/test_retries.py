@@ -75,7 +75,9 @@ def test_what_the_channel_knows_counts_more_than_the_status(answer: Answer, atte
 def test_retry_after_makes_the_wait_longer_never_shorter_and_an_hour_at_most(
     status: int, asked: int, attempt: int, wait: int
 ) -> None:
-    assert outcome(Answer(status, retry_after=asked * SECOND), Try(attempt)) == TryAgain(wait * SECOND, f"answered {status}")
+    assert outcome(Answer(status, retry_after=asked * SECOND), Try(attempt)) == TryAgain(
+        wait * SECOND, f"answered {status}"
+    )
 
 
 def test_retry_after_gives_no_further_try() -> None:

@@ -13,6 +13,7 @@ from urllib3.connection import HTTPConnection, HTTPSConnection
 from urllib3.exceptions import HTTPError, NewConnectionError
 from urllib3.exceptions import TimeoutError as HttpTimeoutError
 
+from medic_core.adapters.destinations import REFUSED, checked_address
 from medic_core.domain.access import addresses
 from medic_core.domain.access.addresses import Destination, InvalidUrl
 from medic_core.domain.routing.retries import Answer
@@ -20,8 +21,6 @@ from medic_core.domain.routing.retries import Answer
 KEPT_BYTES = 4096
 READ_AT_ONCE = 1024
 CONNECT_SECONDS = 5.0
-#: What users are told of a URL that is not called; the reason is for the operator's log.
-REFUSED = "Invalid webhook URL"
 TIMED_OUT = "there was no answer in time"
 
 
@@ -36,7 +35,7 @@ def post(
     began = time.monotonic()
     try:
         where = addresses.destination(url, allowed_hosts)
-        address = _checked_address(where, allowed_hosts)
+        address = checked_address(where, allowed_hosts)
     except (InvalidUrl, UnicodeError):
         # Python's resolver says UnicodeError of a host name with an empty or too long part.
         return Answer(None, error=REFUSED, permanent=True)
@@ -56,16 +55,6 @@ def post(
         connection.close()
     is_late = answer.timed_out or time.monotonic() - began >= seconds
     return Answer(None, error=TIMED_OUT, timed_out=True) if is_late else answer
-
-
-def _checked_address(where: Destination, allowed_hosts: tuple[str, ...]) -> str:
-    found = socket.getaddrinfo(where.host, where.port, type=socket.SOCK_STREAM)
-    resolved = [str(entry[4][0]) for entry in found]
-    if addresses.is_excepted(where, allowed_hosts):
-        return resolved[0]
-    if not resolved or not all(addresses.is_public(address) for address in resolved):
-        raise InvalidUrl("resolves to an address that is not public")
-    return resolved[0]
 
 
 def _connection(where: Destination, address: str, seconds: float) -> HTTPConnection:

@@ -10,7 +10,7 @@ from medic_core.domain.watching import outages
 from medic_core.domain.watching.runs import RunStatus
 from medic_core.errors import NotFound
 from medic_core.flows import ourselves
-from medic_core.store import alerts, heartbeat_events, job_runs, monitor_state, settling
+from medic_core.store import alerts, heartbeat_events, job_runs, maintenance, monitor_state, settling
 from medic_core.store.connection import Transaction
 from medic_core.store.heartbeat_events import ServiceHeartbeat
 
@@ -47,6 +47,7 @@ def explain_service(tx: Transaction, service_id: int, cadence: timedelta) -> Exp
         accepts=found.accepts,
         paused=found.paused,
         verdict=outages.judge(situation),
+        windows=maintenance.of_service(tx, service_id),
     )
     signals = heartbeat_events.of_service(tx, service_id, None, None, MOST_SIGNALS)
     return Explained(explain(facts), facts, signals)

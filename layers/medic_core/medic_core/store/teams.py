@@ -6,10 +6,11 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
 
-from psycopg.rows import class_row, scalar_row
+from psycopg.rows import scalar_row
 
 from medic_core.domain.watching.names import name_key
 from medic_core.store.connection import Transaction
+from medic_core.store.tables import Table
 
 #: The update that changes nothing makes the statement return the row that was there.
 ENSURE: Final = """
@@ -45,25 +46,19 @@ def by_ping_key(tx: Transaction, ping_key: str) -> int | None:
         return cursor.execute(BY_PING_KEY, {"ping_key": ping_key}).fetchone()
 
 
-LIST: Final = """
-SELECT team_id, name, slack_channel_id, ping_key, created_at, updated_at FROM medic.teams
- WHERE team_id > %(after)s ORDER BY team_id LIMIT %(limit)s
-"""
-
-
 @dataclass(frozen=True, slots=True)
 class Team:
     """A team as it is listed."""
 
     team_id: int
     name: str
+    name_key: str
     slack_channel_id: str | None
     ping_key: str
+    version: int
     created_at: datetime
     updated_at: datetime
+    now: datetime
 
 
-def listed(tx: Transaction, after: int, limit: int) -> list[Team]:
-    """Teams in the order of their making, from the one after `after`."""
-    with tx.cursor(row_factory=class_row(Team)) as cursor:
-        return cursor.execute(LIST, {"after": after, "limit": limit}).fetchall()
+TEAMS: Final = Table("teams", "team_id", Team, fixed=frozenset({"team_id"}))

@@ -7,12 +7,13 @@ the monitor will ask it.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from zoneinfo import ZoneInfo
 
-from medic_core.domain.alerting import suppression
+from medic_core.domain.alerting import maintenance, suppression
 from medic_core.domain.alerting.alerts import AlertEvent, OpenAlert, Watched, look, open_for
+from medic_core.domain.alerting.maintenance import Window
 from medic_core.domain.watching import deadlines
 from medic_core.domain.watching.deadlines import Reason, Term
 from medic_core.domain.watching.lengths import spoken
@@ -55,6 +56,11 @@ class Facts:
     accepts: bool
     paused: bool
     verdict: Verdict
+    windows: Sequence[Window] = ()
+
+    def service_at(self, at: datetime) -> Watched:
+        """The service as the monitor will find it then, as far as maintenance goes."""
+        return replace(self.service, maintenance_until=maintenance.until(self.windows, at))
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,9 +160,13 @@ def _arithmetic(facts: Facts) -> Iterator[Line]:
     elif found and state.alert_after != found[-1].until:
         by = spoken(abs(state.alert_after - found[-1].until))
         way = "ahead" if state.alert_after > found[-1].until else "back"
-        yield Line(
-            state.alert_after, f"Moved {way} by {by}, because Medic itself was away or heard nothing from anyone."
-        )
+        yield Line(state.alert_after, f"Moved {way} by {by}, because {_why_moved(facts)}.")
+
+
+def _why_moved(facts: Facts) -> str:
+    if facts.service.maintenance_until is not None and facts.state.alert_after == facts.service.maintenance_until:
+        return "it passed in maintenance, which ends then"
+    return "it passed in maintenance that is over, or Medic itself was away or heard nothing from anyone"
 
 
 def _why_not_awaited(facts: Facts) -> str:
@@ -222,12 +232,19 @@ def _next(facts: Facts) -> Iterator[Line]:
     if state.alert_after is not None and service.active:
         trouble = Trouble.NEVER_REPORTED if state.health is Health.NEW else Trouble.MISSED_HEARTBEAT
         at = max(state.alert_after, facts.now)
-        yield Line(at, f"If it is not heard until then, a {trouble} alert opens{_silently(trouble, at, service)}.")
+        put_off = facts.service_at(at).maintenance_until
+        if put_off is not None:
+            yield Line(
+                at, f"It is in maintenance then: if it is not heard, it is waited for until {_told(put_off, facts)}."
+            )
+            at = put_off
+        how = _silently(trouble, at, facts.service_at(at))
+        yield Line(at, f"If it is not heard until then, a {trouble} alert opens{how}.")
     for one in facts.alerts:
-        yield from _of_alert(one, service, facts.now)
+        yield from _of_alert(one, facts)
     for run in facts.runs:
         if run.stale_after is not None and service.active:
-            how = _silently(Trouble.STALE_RUN, run.stale_after, service)
+            how = _silently(Trouble.STALE_RUN, run.stale_after, facts.service_at(run.stale_after))
             yield Line(run.stale_after, f"If run {run.run_id} has not ended by then, a stale_run alert opens{how}.")
         elif run.stale_at is not None:
             yield Line(None, f"The stale_run alert ends with run {run.run_id}, or when somebody resolves it.")
@@ -240,15 +257,15 @@ def _silently(trouble: Trouble, at: datetime, service: Watched) -> str:
     return "" if open_for(trouble, "", at, at, service).told else ", of which nobody is told then"
 
 
-def _of_alert(one: Open, service: Watched, now: datetime) -> Iterator[Line]:
+def _of_alert(one: Open, facts: Facts) -> Iterator[Line]:
     """What the monitor will do when it looks next, and when it is to remind."""
-    alert, kind = one.alert, one.alert.kind
+    alert, kind, now = one.alert, one.alert.kind, facts.now
     if one.next_look_at is None:
         yield Line(None, f"Nobody is told of the {kind} alert again before it ends.")
         return
     moments = {one.next_look_at} | ({alert.remind_at} if alert.remind_at is not None else set())
     for at in sorted(max(moment, now) for moment in moments):
-        found = look(alert, at, service)
+        found = look(alert, at, facts.service_at(at))
         if found.event is AlertEvent.REMINDED:
             yield Line(at, f"People are reminded of the {kind} alert.")
         elif found.event is not None:
