@@ -86,6 +86,20 @@ WITH_VERSION = (
     "/v2/webhooks/{webhook_id}",
     "/v2/maintenance-windows/{window_id}",
 )
+#: Signed instead of keyed, and a form instead of JSON.
+SIGNED = "/v2/slack/interactions"
+FORM: Json = {
+    "required": True,
+    "content": {
+        "application/x-www-form-urlencoded": {
+            "schema": {
+                "type": "object",
+                "required": ["payload"],
+                "properties": {"payload": {"type": "string", "description": "JSON, as Slack sends it"}},
+            }
+        }
+    },
+}
 #: These answer the same when they have bad news.
 WITH_ILLNESS = ("/health", "/health/ready")
 CHANGING = {"post", "patch", "delete"}
@@ -108,6 +122,7 @@ def document(resolver: ApiGatewayResolver) -> Json:
     found["tags"] = [{"name": name, "description": about} for name, about in TAGS.items()]
     for path, operations in heartbeats.paths().items():
         found["paths"].setdefault(path, {}).update(operations)
+    found["paths"][SIGNED]["post"]["requestBody"] = FORM
     found["paths"] = dict(sorted(found["paths"].items()))
     components = found["components"]
     components["headers"] = {name: _described(*header) for name, header in HEADERS.items()}
@@ -154,18 +169,18 @@ def _complete(path: str, method: str, operation: Json) -> None:
 
 def _problems(path: str, method: str, operation: Json, *, can_repeat: bool, has_version: bool) -> list[str]:
     """The problems that a route like this can answer."""
-    is_change = method in CHANGING and path.startswith("/v2/")
+    is_change = method in CHANGING and path.startswith("/v2/") and path != SIGNED
     possible = {
         "400": True,
         "401": operation["security"],
-        "403": operation["security"],
+        "403": operation["security"] or path == SIGNED,
         "404": "{" in path or (path == "/heartbeat" and method == "post"),
         "409": is_change,
         "412": is_change and has_version,
         "413": "requestBody" in operation,
         "422": can_repeat,
         "429": True,
-        "503": operation["security"],
+        "503": operation["security"] or path == SIGNED,
     }
     return [status for status, is_possible in possible.items() if is_possible]
 

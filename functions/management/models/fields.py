@@ -52,6 +52,12 @@ class Lenient(Strict):
     model_config = ConfigDict(extra="ignore")
 
 
+class FromRow(BaseModel):
+    """Read from a row."""
+
+    model_config = ConfigDict(from_attributes=True)
+
+
 class Envelope(BaseModel, Generic[Item]):
     """What every answer comes in."""
 
@@ -87,6 +93,16 @@ def printable(text: str) -> str:
     if not is_printable(text):
         raise ValueError("must not contain control characters")
     return text
+
+
+def checked(check: Any) -> Any:
+    """A check of the domain, whose message the answer carries."""
+    try:
+        return check()
+    except BadRequest as error:
+        raise ValueError(
+            error.message.removesuffix(".").partition(": ")[2] or error.message.removesuffix(".")
+        ) from error
 
 
 def _name(text: str) -> str:

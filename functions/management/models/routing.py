@@ -6,25 +6,18 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
+from pydantic import AfterValidator, BaseModel, Field, model_validator
 
 from medic_core.domain.alerting.alerts import Priority
 from medic_core.domain.routing import redaction
 from medic_core.domain.routing.headers import LONGEST_VALUE, MOST, valid_headers
 from medic_core.domain.routing.targets import Channel, Mode
 from medic_core.domain.routing.working_hours import (
-    DAYS,
-    MOST_HOLIDAYS,
-    MOST_RANGES_A_DAY,
     Period,
-    read_ranges,
-    valid_holidays,
 )
-from medic_core.errors import BadRequest
 from medic_core.store.deliveries import Status
 from medic_core.store.targets import NotificationTarget, Webhook
-from models.fields import Id, Name, Strict, Text, unsent, word_of
-from models.services import Timezone
+from models.fields import FromRow, Id, Strict, Text, checked, unsent, word_of
 
 MAX_URL_LENGTH = 2048
 SlackChannel = Annotated[
@@ -33,129 +26,8 @@ SlackChannel = Annotated[
 ]
 
 
-class FromRow(BaseModel):
-    """Read from a row."""
-
-    model_config = ConfigDict(from_attributes=True)
-
-
-class NewTeam(Strict):
-    """A team to make."""
-
-    name: Name
-    slack_channel_id: SlackChannel | None = None
-
-
-class ChangedTeam(Strict):
-    """What may be changed of a team."""
-
-    name: Name = unsent()
-    slack_channel_id: SlackChannel | None = None
-
-
-class ReadTeam(FromRow):
-    """A team."""
-
-    team_id: int
-    name: str
-    slack_channel_id: str | None = Field(description="Told of the alerts of its services that nobody else is told of")
-    ping_key: str = Field(description="The secret part of the team's slug ping URLs")
-    created_at: datetime
-    updated_at: datetime
-
-
-class Range(Strict):
-    """From `start` until just before `end`; an end that is not after the start is on the next day."""
-
-    start: str = Field(pattern=r"^([01][0-9]|2[0-3]):[0-5][0-9]$", examples=["09:00"])
-    end: str = Field(pattern=r"^(([01][0-9]|2[0-3]):[0-5][0-9]|24:00)$", examples=["17:00"])
-
-
-def _hours(hours: dict[str, list[Range]]) -> dict[str, list[Range]]:
-    _checked(lambda: read_ranges({day: [one.model_dump() for one in ranges] for day, ranges in hours.items()}))
-    return hours
-
-
-def _holidays(holidays: list[str]) -> list[str]:
-    return list(_checked(lambda: valid_holidays(holidays)))
-
-
 def _headers(headers: dict[str, str]) -> dict[str, str]:
-    return dict(_checked(lambda: valid_headers(headers)))
-
-
-def _checked(check: Any) -> Any:
-    """A check of the domain, whose message the answer carries."""
-    try:
-        return check()
-    except BadRequest as error:
-        raise ValueError(
-            error.message.removesuffix(".").partition(": ")[2] or error.message.removesuffix(".")
-        ) from error
-
-
-Hours = Annotated[
-    dict[Literal[DAYS], Annotated[list[Range], Field(max_length=MOST_RANGES_A_DAY)]],  # type: ignore[valid-type]
-    Field(
-        description="By day, on the schedule's own clock", examples=[{"monday": [{"start": "09:00", "end": "17:00"}]}]
-    ),
-    AfterValidator(_hours),
-]
-Holidays = Annotated[
-    list[Annotated[Text, Field(max_length=20)]],
-    Field(
-        max_length=MOST_HOLIDAYS,
-        description="Days, and countries or regions whose public holidays are meant",
-        examples=[["2026-12-31", "DE", "US-CA"]],
-    ),
-    AfterValidator(_holidays),
-]
-
-
-class NewSchedule(Strict):
-    """Working hours to make."""
-
-    name: Name
-    timezone: Timezone = Field(default="UTC", description="A zone of the IANA database", examples=["Europe/London"])
-    hours: Hours
-    holidays: Holidays = []
-
-    def columns(self) -> dict[str, Any]:
-        return self.model_dump()
-
-
-class ChangedSchedule(Strict):
-    """What may be changed of working hours."""
-
-    name: Name = unsent()
-    timezone: Timezone = unsent()
-    hours: Hours = unsent()
-    holidays: Holidays = unsent()
-
-    def columns(self) -> dict[str, Any]:
-        return self.model_dump(exclude_unset=True)
-
-
-class ReadSchedule(FromRow):
-    """Working hours."""
-
-    schedule_id: int
-    name: str
-    timezone: str
-    hours: dict[str, list[Range]]
-    holidays: list[str]
-    created_at: datetime
-    updated_at: datetime
-
-
-class CurrentPeriod(BaseModel):
-    """Whether it is working time."""
-
-    schedule_id: int
-    at: datetime
-    local: datetime = Field(description="The same moment on the schedule's clock")
-    period: Period
-    until: datetime | None = Field(description="When the other period begins; null where it does not within 45 days")
+    return dict(checked(lambda: valid_headers(headers)))
 
 
 Url = Annotated[Text, Field(min_length=1, max_length=MAX_URL_LENGTH, examples=["https://example.com/hooks/medic"])]

@@ -18,7 +18,7 @@ from medic_core.flows import manage
 from medic_core.store.working_hours import SCHEDULES, Schedule
 from models.fields import DEFAULT_LIMIT, Cursor, Envelope, Limit, Nothing, Page, PathId, QueryMoment
 from models.pages import id_cursor, page, read_id_cursor
-from models.routing import ChangedSchedule, CurrentPeriod, NewSchedule, ReadSchedule
+from models.working_hours import ChangedSchedule, CurrentPeriod, NewSchedule, ReadSchedule
 
 router = Router()  # type: ignore[no-untyped-call]
 TAG = "schedules"

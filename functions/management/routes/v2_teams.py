@@ -17,7 +17,7 @@ from medic_core.flows import manage
 from medic_core.store.teams import TEAMS, Team
 from models.fields import DEFAULT_LIMIT, Cursor, Envelope, Limit, Nothing, Page, PathId
 from models.pages import id_cursor, page, read_id_cursor
-from models.routing import ChangedTeam, NewTeam, ReadTeam
+from models.teams import ChangedTeam, NewTeam, ReadTeam
 
 router = Router()  # type: ignore[no-untyped-call]
 TAG = "teams"

@@ -166,7 +166,7 @@ def _arithmetic(facts: Facts) -> Iterator[Line]:
 def _why_moved(facts: Facts) -> str:
     if facts.service.maintenance_until is not None and facts.state.alert_after == facts.service.maintenance_until:
         return "it passed in maintenance, which ends then"
-    return "it passed in maintenance that is over, or Medic itself was away or heard nothing from anyone"
+    return "Medic itself was away, or heard nothing from anyone, or it passed in maintenance that is over"
 
 
 def _why_not_awaited(facts: Facts) -> str:

@@ -30,7 +30,7 @@ def valid_apprise_url(url: str, field: str = "url") -> str:
     """The URL, if it may be used. Raises BadRequest that names the field and repeats nothing of the URL."""
     scheme = SCHEME.match(url)
     if scheme is None or len(url) > MAX_LENGTH or not url.isprintable() or " " in url:
-        raise BadRequest(f"{field} must be a URL as Apprise takes them, like mailto://user:password@example.com.")
+        raise BadRequest(f"{field} must be a URL as Apprise takes them, like mailto://user:…@example.com.")
     if scheme[1].lower() in LOCAL:
         raise BadRequest(f"{field}: {scheme[1].lower()} is not taken: it would use the machine that Medic runs on.")
     for name, value in parse_qsl(url.partition("?")[2], keep_blank_values=True):

@@ -6,7 +6,7 @@ Many services put the secret into the path (Slack, Discord, Teams), others into 
 from __future__ import annotations
 
 import re
-from urllib.parse import parse_qsl, urlsplit
+from urllib.parse import urlsplit
 
 HIDDEN = "***"
 #: A part of a path that is so long, and no plain word, is taken for a secret.
@@ -25,8 +25,8 @@ def shown_url(url: str) -> str:
         return HIDDEN
     user = f"{HIDDEN}@" if "@" in parts.netloc else ""
     path = "/".join(HIDDEN if _seems_secret(part) else part for part in parts.path.split("/"))
-    names = [name for name, _ in parse_qsl(parts.query, keep_blank_values=True)]
-    query = "?" + "&".join(f"{name}={HIDDEN}" for name in names) if names else ("?" + HIDDEN if parts.query else "")
+    pairs = (f"{pair.partition('=')[0]}={HIDDEN}" if "=" in pair else HIDDEN for pair in parts.query.split("&"))
+    query = "?" + "&".join(pairs) if parts.query else ""
     host = f"[{host}]" if ":" in host else host
     return f"{parts.scheme}://{user}{host}{port}{path}{query}"
 
@@ -39,14 +39,6 @@ def shown_scheme(url: str) -> str:
 def shown_key(key: str) -> str:
     """A key by its end, so that its owner can tell which it is."""
     return HIDDEN + key[-SHOWN_OF_A_KEY:] if len(key) > 4 * SHOWN_OF_A_KEY else HIDDEN
-
-
-def without(text: str, *secrets: str) -> str:
-    """A text in which none of these is to be read: what a library says of an error may repeat a whole URL."""
-    for secret in secrets:
-        if secret:
-            text = text.replace(secret, HIDDEN)
-    return text
 
 
 def _seems_secret(part: str) -> bool:
