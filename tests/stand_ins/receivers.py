@@ -25,6 +25,7 @@ class Received:
     headers: dict[str, str]
     content: Any
     at: float
+    body: bytes = b""
 
 
 @dataclass
@@ -82,7 +83,7 @@ class Receiver:
     def _handle(self, request: BaseHTTPRequestHandler) -> None:
         body = request.rfile.read(int(request.headers.get("Content-Length", 0)))
         headers = {name.lower(): value for name, value in request.headers.items()}
-        received = Received(request.path, headers, _content(body, headers), time.monotonic())
+        received = Received(request.path, headers, _content(body, headers), time.monotonic(), body)
         objection = self.check(received)
         with self.lock:
             answer = self.answers.pop(0) if self.answers else self.usual(received)

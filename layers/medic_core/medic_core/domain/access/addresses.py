@@ -72,7 +72,11 @@ def destination(url: str, allowed_hosts: tuple[str, ...] = ()) -> Destination:
     if parts.scheme not in DEFAULT_PORTS or not parts.hostname or "@" in parts.netloc or "%" in parts.netloc:
         raise InvalidUrl("not a plain http or https URL")
     port = DEFAULT_PORTS[parts.scheme] if port is None else port
-    where = Destination(parts.scheme, parts.hostname, port, (parts.path or "/") + (parts.query and f"?{parts.query}"))
+    # One dot at the end says that a name is whole, which all of ours are.
+    host = parts.hostname if parts.hostname.endswith("..") else parts.hostname.removesuffix(".")
+    if not host:
+        raise InvalidUrl("no host")
+    where = Destination(parts.scheme, host, port, (parts.path or "/") + (parts.query and f"?{parts.query}"))
     if port not in PORTS and not is_excepted(where, allowed_hosts):
         raise InvalidUrl("port not allowed")
     return where
