@@ -88,6 +88,7 @@ class Model:
     flips: list[datetime] = field(default_factory=list)
     flapping_until: datetime | None = None
     notes: list[tuple[str, str]] = field(default_factory=list)
+    windows: list[tuple[datetime, datetime]] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         self._registered()
@@ -118,8 +119,14 @@ class Model:
     def is_flapping(self) -> bool:
         return self.flapping_until is not None and self.now < self.flapping_until
 
+    def maintained_until(self) -> datetime | None:
+        return max((end for start, end in self.windows if start <= self.now < end), default=None)
+
+    def _quiet(self) -> bool:
+        return (self.muted_until is not None and self.now < self.muted_until) or self.maintained_until() is not None
+
     def _held(self) -> bool:
-        return self.paused or (self.muted_until is not None and self.now < self.muted_until) or self.is_flapping()
+        return self.paused or self._quiet() or self.is_flapping()
 
     def _becomes(self, health: str) -> bool:
         """Change the health; whether that made it flap, as far as people are to hear of it."""
@@ -156,7 +163,7 @@ class Model:
         return bool(ended)
 
     def _tells_flapping(self) -> None:
-        if self.muted_until is not None and self.now < self.muted_until:
+        if self._quiet():
             return
         newest = self.alerts[-1]
         newest.told, newest.held_end = True, not newest.open
@@ -236,7 +243,15 @@ class Model:
         too_long = self.latest[1] > self.max_duration
         return True, ends | (set() if too_long else {"duration_exceeded"}), {"duration_exceeded"} if too_long else set()
 
+    def window_is_removed(self, which: int) -> None:
+        _, end = self.windows.pop(which)
+        if self.deadline is not None and self.deadline == end:
+            self.deadline = min(self.deadline, self._limit())
+
     def sweeps(self) -> None:
+        put_off = self.maintained_until()
+        if self.deadline is not None and self.deadline <= self.now and put_off is not None:
+            self.deadline = put_off
         if self.deadline is not None and self.deadline <= self.now:
             self.deadline = None
             kind = "never_reported" if self.health == "new" else "missed_heartbeat"

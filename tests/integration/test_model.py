@@ -1,6 +1,6 @@
 """The real store and the real monitor against a reference model: same state, same alerts, same notifications.
 
-Signals, steps of the clock, edits, mutes, pauses, runs, in whatever order; and signals that arrive shuffled and twice.
+Signals, steps of the clock, edits, mutes, pauses, maintenance, runs, in whatever order; and signals that arrive shuffled and twice.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from hypothesis.stateful import (
 )
 
 from medic_core.domain.watching.signals import SignalKind
-from medic_core.flows import change
+from medic_core.flows import change, maintain
 from medic_core.flows.change import By
 from medic_core.flows.settle import replay_signal
 from medic_core.flows.sweep import sweep
@@ -92,6 +92,7 @@ class Life(RuleBasedStateMachine):
                 "TRUNCATE medic.services, medic.service_snapshots, medic.alerts, medic.outbox, medic.heartbeat_events"
                 " RESTART IDENTITY CASCADE"
             )
+            tx.execute("DELETE FROM medic.maintenance_windows")
         self.clock.shows(begins)
         self.name = "s"
         self.service_id = a_service(
@@ -101,6 +102,7 @@ class Life(RuleBasedStateMachine):
         self.model = Model(schedule, begins, tolerance, limit, flaps_after, HOUR)
         self.heard, self.runs, self.told = 0, iter(range(1000)), 0
         self.under_way: list[str] = []
+        self.windows: list[int] = []
 
     @rule(by=st.sampled_from(STEPS), looks=st.booleans())
     def time_passes(self, by: timedelta, *, looks: bool) -> None:
@@ -237,6 +239,25 @@ class Life(RuleBasedStateMachine):
     def is_resumed(self) -> None:
         self._changed(change.resume())
         self.model.resumes()
+
+    @rule(starts_in=st.sampled_from([0, 0, 10, 90]), minutes=st.sampled_from([1, 30, 600]))
+    def a_window_is_made(self, starts_in: int, minutes: int) -> None:
+        start = self.clock.now + starts_in * MINUTE
+        end = start + minutes * MINUTE
+        wanted = {"start_time": start, "end_time": end, "recurrence": None, "timezone": "UTC", "notify": False}
+        whom = {"service_ids": [self.service_id], "tags": []}
+        with self.clock.database.transaction() as tx:
+            made = maintain.create(tx, {**wanted, **whom, "name": f"window {uuid4()}"}, "a person")
+        self.windows.append(made.window_id)
+        self.model.windows.append((start, end))
+
+    @precondition(lambda self: bool(self.windows))
+    @rule(which=st.integers(0, 100))
+    def a_window_is_removed(self, which: int) -> None:
+        which %= len(self.windows)
+        with self.clock.database.transaction() as tx:
+            maintain.delete(tx, self.windows.pop(which), None)
+        self.model.window_is_removed(which)
 
     def _changed(self, changes: dict[str, Any]) -> None:
         with self.clock.database.transaction() as tx:

@@ -162,7 +162,7 @@ def test_the_longest_url_is_2048_characters() -> None:
         ("http://inner:5000", ("inner:5001",), False),
         ("http://inner:5000", ("inne", "inner.example", "xinner"), False),
         ("http://x.inner:5000", ("inner",), False),
-        ("http://inner.:5000", ("inner",), False),
+        ("http://inner.:5000", ("inner",), True),
     ],
 )
 def test_only_the_host_that_the_operator_named_may_use_any_port(
