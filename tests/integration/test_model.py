@@ -259,6 +259,13 @@ class Life(RuleBasedStateMachine):
             maintain.delete(tx, self.windows.pop(which), None)
         self.model.window_is_removed(which)
 
+    @rule(by=st.sampled_from(STEPS[3:]))
+    def maintenance_is_cut_short(self, by: timedelta) -> None:
+        """What falls due in it is put off to its end, which does not come."""
+        self.a_window_is_made(0, 600)
+        self.time_passes(by, looks=True)
+        self.a_window_is_removed(len(self.windows) - 1)
+
     def _changed(self, changes: dict[str, Any]) -> None:
         with self.clock.database.transaction() as tx:
             change.change(tx, self.service_id, changes, BY)
