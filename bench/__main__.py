@@ -8,7 +8,7 @@ import sys
 from pathlib import Path
 
 ROOT = Path(__file__).parents[1]
-PATHS = ("layers/medic_core", "functions/heartbeat", "functions/monitor", ".")
+PATHS = ("layers/medic_core", "functions/heartbeat", "functions/monitor", "functions/router", ".")
 sys.path[:0] = [str(ROOT / path) for path in PATHS]
 
 INTRODUCTION = """# Benchmarks
@@ -19,14 +19,14 @@ run on the same machine, in turn. Absolute figures drift with the machine.
 
 
 def main() -> None:
-    from bench import heartbeats, jobs, keys, sweeps  # noqa: PLC0415  (the paths above come first)
+    from bench import heartbeats, jobs, keys, routing, sweeps  # noqa: PLC0415  (the paths above come first)
 
     parser = argparse.ArgumentParser(prog="python -m bench")
     parser.add_argument("--write", action="store_true", help="write docs/benchmarks.md too")
-    parser.add_argument("--only", choices=("heartbeats", "jobs", "keys", "sweeps"), help="measure one thing")
+    parser.add_argument("--only", choices=("heartbeats", "jobs", "keys", "sweeps", "routing"), help="measure one thing")
     asked = parser.parse_args()
     reports = []
-    for name, module in (("heartbeats", heartbeats), ("jobs", jobs), ("keys", keys), ("sweeps", sweeps)):
+    for name, module in (("heartbeats", heartbeats), ("jobs", jobs), ("keys", keys), ("sweeps", sweeps), ("routing", routing)):
         if asked.only in {None, name}:
             print(f"measuring {name} …", flush=True)
             reports.append(module.report())

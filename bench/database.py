@@ -60,7 +60,8 @@ def make_due(url: str, count: int) -> None:
     """Let so many services be overdue."""
     with psycopg.connect(url, autocommit=True) as connection:
         connection.execute(
-            "UPDATE medic.service_state SET alert_after = now() - interval '1 second', health = 'up', troubles = '{}'"
+            "UPDATE medic.service_state SET alert_after = now() - interval '1 second', health = 'up', troubles = '{}',"
+            " health_changes = '{}', flapping_until = NULL"
             " WHERE service_id IN (SELECT service_id FROM medic.service_state ORDER BY service_id LIMIT %s)",
             [count],
         )

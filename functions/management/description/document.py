@@ -86,6 +86,8 @@ WITH_VERSION = (
     "/v2/webhooks/{webhook_id}",
     "/v2/maintenance-windows/{window_id}",
 )
+#: These change nothing that has a version.
+WITHOUT_VERSION = ("/silence", "/test", "/redeliver")
 #: Signed instead of keyed, and a form instead of JSON.
 SIGNED = "/v2/slack/interactions"
 FORM: Json = {
@@ -142,7 +144,7 @@ def _complete(path: str, method: str, operation: Json) -> None:
     endpoints = Endpoints(operation["x-rate-limit"])
     operation["x-rate-limit"] = {"kind": endpoints.value, "requests_per_minute": rate_limits.DEFAULTS[endpoints]}
     can_repeat = method == "post" and operation["security"] and operation["tags"] != [heartbeats.TAG]
-    has_version = path.startswith(WITH_VERSION)
+    has_version = path.startswith(WITH_VERSION) and not path.endswith(WITHOUT_VERSION)
     responses: Json = operation["responses"]
     # The resolver's own answers to what is invalid: ours is a 400. Where 422 is meant, it is said below.
     for status in ("422", "500"):
