@@ -26,7 +26,13 @@ def main() -> None:
     parser.add_argument("--only", choices=("heartbeats", "jobs", "keys", "sweeps", "routing"), help="measure one thing")
     asked = parser.parse_args()
     reports = []
-    for name, module in (("heartbeats", heartbeats), ("jobs", jobs), ("keys", keys), ("sweeps", sweeps), ("routing", routing)):
+    for name, module in (
+        ("heartbeats", heartbeats),
+        ("jobs", jobs),
+        ("keys", keys),
+        ("sweeps", sweeps),
+        ("routing", routing),
+    ):
         if asked.only in {None, name}:
             print(f"measuring {name} …", flush=True)
             reports.append(module.report())

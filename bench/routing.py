@@ -67,7 +67,7 @@ class HandedOver:
     def __init__(self, handler: Any = None) -> None:
         self.handler, self.kept = handler, []  # type: ignore[var-annotated]
 
-    def send(self, messages: Sequence[str], delay: timedelta = timedelta(0)) -> None:
+    def send(self, messages: Sequence[str], delay: timedelta = timedelta(0)) -> None:  # noqa: ARG002
         if self.handler is None:
             self.kept += messages
         else:
@@ -104,7 +104,9 @@ def _through_the_router(url: str) -> float:
         handler({"Records": [record(message) for message in messages[number : number + BATCH]]}, None)
     seconds = time.perf_counter() - began
     with Database(url).autocommit() as connection:
-        found = connection.execute("SELECT count(*) FROM medic.notification_deliveries WHERE status = 'success'").fetchone()
+        found = connection.execute(
+            "SELECT count(*) FROM medic.notification_deliveries WHERE status = 'success'"
+        ).fetchone()
     assert found is not None
     assert len(messages) == NOTIFICATIONS
     assert found[0] == NOTIFICATIONS * CHANNELS, found

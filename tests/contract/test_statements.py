@@ -20,6 +20,7 @@ NO_STATEMENTS = {
     "watched.SELECT",
     "service_states.KEY",
     "heartbeat_events.PREFIX",
+    "alerts.TOLD",
     "deliveries.NOBODY",
     "delivery_lists.COLUMNS",
     "delivery_lists.JOINED",

@@ -272,7 +272,7 @@ def test_which_are_active(functions: Functions, database: Database) -> None:
     assert active(f"?at={at}") == ["later"]
     assert active(f"?at={at}&service_id=2") == ["later"]
     assert active("?at=2020-01-01T00:00:00Z") == []
-    assert functions.api("GET", f"{WINDOWS}/active?service_id=99").status == 404
+    assert functions.api("GET", f"{WINDOWS}/active?service_id=99").status == 400
     assert window["next_end"] == window["end_time"]
 
 

@@ -1,6 +1,7 @@
 """The real store and the real monitor against a reference model: same state, same alerts, same notifications.
 
-Signals, steps of the clock, edits, mutes, pauses, maintenance, runs, in whatever order; and signals that arrive shuffled and twice.
+Signals, steps of the clock, edits, mutes, pauses, maintenance, runs, in whatever order; and signals that arrive
+shuffled and twice.
 """
 
 from __future__ import annotations

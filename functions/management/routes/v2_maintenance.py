@@ -8,16 +8,19 @@ from typing import Annotated
 
 from aws_lambda_powertools.event_handler import Response
 from aws_lambda_powertools.event_handler.api_gateway import Router
-from aws_lambda_powertools.event_handler.openapi.params import Body, Query
+from aws_lambda_powertools.event_handler.openapi.params import Body
 
 import door
 from door import Caller
 from medic_core.domain.access.api_keys import Scope
 from medic_core.domain.alerting.maintenance import occurrence_at
+from medic_core.errors import BadRequest
 from medic_core.flows import maintain
-from medic_core.store import connection
+from medic_core.store import connection, services
+from medic_core.store.connection import Transaction
 from medic_core.store.maintenance import WINDOWS, MaintenanceWindow
-from models.fields import DEFAULT_LIMIT, Cursor, Envelope, Limit, Nothing, Page, PathId, QueryMoment
+from medic_core.store.services import Service
+from models.fields import DEFAULT_LIMIT, Cursor, Envelope, Limit, Nothing, Page, PathId, QueryId, QueryMoment
 from models.maintenance import (
     ActiveWindow,
     ActiveWindows,
@@ -29,13 +32,11 @@ from models.maintenance import (
 )
 from models.pages import id_cursor, page, read_id_cursor
 from routes.v2_services import TAG as SERVICES
-from routes.v2_services import existing
 
 router = Router()  # type: ignore[no-untyped-call]
 TAG = "maintenance"
 PATH = "/v2/maintenance-windows"
 AT_ONCE = 500
-ServiceOf = Annotated[int | None, Query(ge=1, description="Only windows that are for this service")]
 
 
 @door.route(router, "POST", PATH, needs=Scope.WRITE, status=HTTPStatus.CREATED, tag=TAG)
@@ -58,12 +59,12 @@ def listed(limit: Limit = DEFAULT_LIMIT, cursor: Cursor = None) -> Response[Enve
 
 
 @door.route(router, "GET", f"{PATH}/active", needs=Scope.READ, tag=TAG)
-def active(at: QueryMoment = None, service_id: ServiceOf = None) -> Response[Envelope[ActiveWindows]]:
+def active(at: QueryMoment = None, service_id: QueryId = None) -> Response[Envelope[ActiveWindows]]:
     """The windows that hold now, or at a moment."""
     found: list[ActiveWindow] = []
     with door.DATABASE.transaction() as tx:
         moment = at or connection.now(tx)
-        service = existing(tx, service_id) if service_id is not None else None
+        service = _service(tx, service_id)
         after = 0
         while rows := WINDOWS.listed(tx, after, AT_ONCE):
             after = rows[-1].window_id
@@ -110,6 +111,15 @@ def silenced(
         length = timedelta(minutes=wanted.minutes)
         window = maintain.silence(tx, service_id, length, wanted.reason, caller.actor)
     return _shown(window, "Service silenced.", HTTPStatus.CREATED)
+
+
+def _service(tx: Transaction, service_id: int | None) -> Service | None:
+    if service_id is None:
+        return None
+    found = services.read(tx, service_id=service_id)
+    if not found:
+        raise BadRequest(f"service_id: no service has the id {service_id}.")
+    return found[0]
 
 
 def _shown(window: MaintenanceWindow, message: str = "", status: int = HTTPStatus.OK) -> Response[Envelope[ReadWindow]]:

@@ -354,7 +354,7 @@ def opened_at(tx: Transaction, kind: str) -> datetime | None:
         return cursor.execute(OPENED_AT, {"kind": kind}).fetchone()
 
 
-NOTIFICATIONS: Final = """
+TOLD: Final = """
 SELECT e.alert_event_id, e.alert_id, e.event, e.at, e.because, e.consecutive_failures, e.actor, a.kind,
        a.heartbeat_name, a.priority, a.opened_at, a.overdue_since, a.service_id,
        COALESCE(s.service_name, '') AS service_name, COALESCE(t.name, '') AS team, COALESCE(s.runbook, '') AS runbook,
@@ -363,27 +363,26 @@ SELECT e.alert_event_id, e.alert_id, e.event, e.at, e.because, e.consecutive_fai
   JOIN medic.alerts a USING (alert_id)
   LEFT JOIN medic.services s USING (service_id)
   LEFT JOIN medic.teams t USING (team_id)
- WHERE e.alert_event_id = ANY(%(alert_event_ids)s::bigint[])
- ORDER BY e.alert_event_id
 """
+NOTIFICATION: Final = TOLD + " WHERE e.alert_event_id = %(alert_event_id)s"
+NOTIFICATIONS: Final = TOLD + " WHERE e.alert_event_id = ANY(%(alert_event_ids)s::bigint[]) ORDER BY e.alert_event_id"
 
 
 def notification(tx: Transaction, alert_event_id: int) -> tuple[Notification, Together] | None:
     """What there is to tell about an event, and what was opened with it; None where it is gone."""
-    return next(iter(_notifications(tx, [alert_event_id])), None)
+    with tx.cursor(row_factory=dict_row) as cursor:
+        row = cursor.execute(NOTIFICATION, {"alert_event_id": alert_event_id}).fetchone()
+    return _notification(row) if row else None
 
 
 def notifications(tx: Transaction, alert_event_ids: Sequence[int]) -> list[Notification]:
     """What there is to tell about several events, in order."""
-    return [found for found, _ in _notifications(tx, alert_event_ids)]
-
-
-def _notifications(tx: Transaction, alert_event_ids: Sequence[int]) -> list[tuple[Notification, Together]]:
     with tx.cursor(row_factory=dict_row) as cursor:
         rows = cursor.execute(NOTIFICATIONS, {"alert_event_ids": list(alert_event_ids)}).fetchall()
-    found = []
-    for row in rows:
-        together = Together(row.pop("swept_at"), row.pop("opened_together"))
-        known = {**row, "event": AlertEvent(row["event"]), "priority": Priority(row["priority"])}
-        found.append((Notification(**known), together))
-    return found
+    return [_notification(row)[0] for row in rows]
+
+
+def _notification(row: dict[str, Any]) -> tuple[Notification, Together]:
+    together = Together(row.pop("swept_at"), row.pop("opened_together"))
+    known = {**row, "event": AlertEvent(row["event"]), "priority": Priority(row["priority"])}
+    return Notification(**known), together
