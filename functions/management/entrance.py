@@ -200,7 +200,7 @@ def _without_secrets(answer: Answer) -> Answer:
     if not shown:
         return answer
     results |= dict.fromkeys(shown)
-    content["message"] += " (The key was shown when it was made; rotate it to get another.)"
+    content["message"] += " (What is secret was shown when it was made; rotate it to get another.)"
     return {**answer, "body": json.dumps(content)}
 
 

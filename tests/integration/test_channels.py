@@ -535,6 +535,27 @@ class TestTargetsThatAreIll:
         assert functions._route(functions.slow) == 1
         assert {status for _, status in deliveries(database)} == {"success"}
 
+    def test_one_that_hangs_keeps_no_incident_waiting(
+        self, told: Receivers, functions: Functions, database: Database
+    ) -> None:
+        """Slack hangs, and PagerDuty hears of all at once; what Slack was to hear waits in a lane of its own."""
+        told.slack.answers = [Answer(after_seconds=30)] * 500
+        for number in range(60):
+            a_service(database, f"s{number}")
+            hears(database, f"s{number}", SignalKind.DOWN)
+        tick = functions.module("tick")
+        tick.relay(tick.DATABASE, tick.NOTIFICATIONS)
+        while functions._route(functions.notifications):
+            pass
+        found = rows(database, "SELECT target_key, status, count(*) FROM medic.notification_deliveries GROUP BY 1, 2")
+        waiting = {status: count for key, status, count in found if key == "default:slack"}
+        assert sum(waiting.values()) == 60
+        assert "success" not in waiting
+        assert len(told.slack.received) <= 10, "the first batch found out; the others did not even try"
+        arrived = sorted(one.at for one in told.pagerduty.received)
+        print(f"\n60 incidents within {arrived[-1] - arrived[0]:.2f} s while Slack hangs")
+        assert (len(arrived), len({one.content["dedup_key"] for one in told.pagerduty.received})) == (60, 60)
+
     def test_one_that_asks_to_be_left_alone_is_and_loses_nothing(
         self, told: Receivers, functions: Functions, database: Database
     ) -> None:
@@ -567,6 +588,47 @@ def routing(functions: Functions) -> Iterator[None]:
     yield
     done.set()
     worker.join()
+
+
+class TestSecrets:
+    def test_of_urls_and_headers_are_in_no_log_whatever_becomes_of_them(
+        self,
+        told: Receivers,
+        others: list[Receiver],
+        functions: Functions,
+        database: Database,
+        monkeypatch: pytest.MonkeyPatch,
+        capfd: pytest.CaptureFixture[str],
+        caplog: pytest.LogCaptureFixture,
+    ) -> None:
+        monkeypatch.setenv("POWERTOOLS_LOG_LEVEL", "DEBUG")
+        caplog.set_level("INFO")
+        a_service(database)
+        headers = {"Authorization": "Bearer S3cret"}
+        host = others[0].url
+        for url in (
+            f"{host}/S3cretS3cretS3cret?token=S3cret",
+            "http://127.0.0.9:8080/?S3cret",
+            f"{others[1].url}/S3cretS3cretS3cret",
+        ):
+            body = {"service_id": 1, "type": "webhook", "config": {"url": url, "headers": headers}}
+            functions.api("POST", "/v2/targets", body)
+        wanted = {"service_id": 1, "type": "apprise", "config": {"url": "jsons://u:S3cret@127.0.0.1:1/S3cret"}}
+        assert functions.api("POST", "/v2/targets", wanted).status == 201
+        with database.transaction() as tx:
+            config = '{"url": "http://127.0.0.9:8080/?S3cret", "headers": {}}'
+            tx.execute(
+                "INSERT INTO medic.notification_targets (service_id, type, config, secret)"
+                f" VALUES (1, 'webhook', '{config}', 'whsec_S3cret')"
+            )
+        others[1].answers = [Answer(500), Answer(after_seconds=4)]
+        hears(database, kind=SignalKind.DOWN)
+        relayed(functions)
+        assert {status for _, status in deliveries(database)} == {"success", "failed", "retrying"}
+        written = capfd.readouterr()
+        logged = written.out + written.err + caplog.text
+        answers = functions.api("GET", "/v2/deliveries").body + functions.api("GET", "/v2/targets").body
+        assert "S3cret" not in logged + answers
 
 
 class TestTrying:
