@@ -184,6 +184,20 @@ def test_nobody_hears_of_an_end_before_its_beginning(told: Receivers, functions:
     assert types == ["alert.opened", "alert.opened", "alert.resolved"]
 
 
+def test_nor_where_the_queue_turns_them_round(told: Receivers, functions: Functions, database: Database) -> None:
+    falls_silent(database)
+    hears(database)
+    first, second = (event for (event,) in rows(database, "SELECT subject_id FROM medic.outbox ORDER BY 1"))
+    router = functions.module("notifications")
+    for event_id in (second, first, second):
+        record = {"messageId": "m", "receiptHandle": "r", "body": f'{{"notification": {event_id}}}'}
+        assert router.handler({"Records": [record]}, None) == {"batchItemFailures": []}
+    for receiver in (told.pagerduty, told.webhook):
+        said = [one.content.get("event_action") or one.content["type"] for one in receiver.received]
+        assert said in (["trigger", "resolve"], ["alert.opened", "alert.resolved"])
+    assert set(statuses(database).values()) == {"success"}
+
+
 def test_a_router_that_died_with_a_delivery_in_hand_leaves_it_to_the_next(
     told: Receivers, functions: Functions, database: Database
 ) -> None:

@@ -29,29 +29,39 @@ class Made:
 
 
 def plan_notification(database: Database, alert_event_id: int, defaults: Defaults, group_from: int) -> Made:
-    """Write the deliveries of a notification, once.
+    """Write the deliveries of a notification, once, and before them those of earlier ones of the same alert.
 
     The outbox row is done in the same transaction: from here on the deliveries look after themselves. Where at least
     `group_from` alerts were opened together, their messages wait a moment for one another.
     """
     with database.transaction() as tx:
-        outbox.done(tx, Topic.NOTIFICATION, alert_event_id)
-        found = alerts.notification(tx, alert_event_id)
-        if found is None:
-            return Made()
-        notification, together = found
-        is_one_of_many = notification.event is AlertEvent.OPENED and together.count >= group_from
-        subject = Subject(alert_event_id, notification.alert_id, group_at=together.swept_at if is_one_of_many else None)
-        if notification.event in FOLLOW_UPS:
-            return _add(tx, subject, _who_know_of_it(tx, notification, defaults), ())
-        reachable = targets.reachable(tx, notification.service_id, defaults)
-        assert reachable is not None
-        found_route = route(reachable, notification.priority, notification.at)
-        skipped = [one for one in found_route.passed_over if one.is_disabled]
-        if not found_route.planned:
-            deliveries.add_nobody(tx, subject, NOBODY_CONFIGURED)
-            return Made(nobody=True)
-        return _add(tx, subject, found_route.planned, skipped)
+        in_order = [*outbox.waiting_before(tx, alert_event_id), alert_event_id]
+        made = [_plan(tx, one, defaults, group_from) for one in in_order]
+    return Made(
+        [number for one in made for number in one.now],
+        [number for one in made for number in one.later],
+        any(one.nobody for one in made),
+    )
+
+
+def _plan(tx: Transaction, alert_event_id: int, defaults: Defaults, group_from: int) -> Made:
+    outbox.done(tx, Topic.NOTIFICATION, alert_event_id)
+    found = alerts.notification(tx, alert_event_id)
+    if found is None:
+        return Made()
+    notification, together = found
+    is_one_of_many = notification.event is AlertEvent.OPENED and together.count >= group_from
+    subject = Subject(alert_event_id, notification.alert_id, group_at=together.swept_at if is_one_of_many else None)
+    if notification.event in FOLLOW_UPS:
+        return _add(tx, subject, _who_know_of_it(tx, notification, defaults), ())
+    reachable = targets.reachable(tx, notification.service_id, defaults)
+    assert reachable is not None
+    found_route = route(reachable, notification.priority, notification.at)
+    skipped = [one for one in found_route.passed_over if one.is_disabled]
+    if not found_route.planned:
+        deliveries.add_nobody(tx, subject, NOBODY_CONFIGURED)
+        return Made(nobody=True)
+    return _add(tx, subject, found_route.planned, skipped)
 
 
 def _who_know_of_it(tx: Transaction, notification: Notification, defaults: Defaults) -> list[Planned]:

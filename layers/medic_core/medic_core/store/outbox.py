@@ -5,6 +5,8 @@ from __future__ import annotations
 from enum import StrEnum
 from typing import Final
 
+from psycopg.rows import scalar_row
+
 from medic_core.store.connection import Transaction
 
 
@@ -43,6 +45,24 @@ UPDATE medic.outbox SET done_at = now() WHERE topic = %(topic)s AND subject_id =
 def done(tx: Transaction, topic: Topic, subject_id: int) -> None:
     """The receiver has taken it over in its own rows, in this transaction."""
     tx.execute(DONE, {"topic": topic, "subject_id": subject_id})
+
+
+#: Waits for a router that plans one of them now, and does not find it any more then.
+WAITING_BEFORE: Final = """
+SELECT o.subject_id
+  FROM medic.alert_events this
+  JOIN medic.alert_events e ON e.alert_id = this.alert_id AND e.alert_event_id < this.alert_event_id
+  JOIN medic.outbox o ON o.topic = 'notification' AND o.subject_id = e.alert_event_id
+ WHERE this.alert_event_id = %(alert_event_id)s AND o.done_at IS NULL
+ ORDER BY o.subject_id
+   FOR UPDATE OF o
+"""
+
+
+def waiting_before(tx: Transaction, alert_event_id: int) -> list[int]:
+    """Earlier events of the same alert that nobody has planned yet: queues keep no order."""
+    with tx.cursor(row_factory=scalar_row) as cursor:
+        return cursor.execute(WAITING_BEFORE, {"alert_event_id": alert_event_id}).fetchall()
 
 
 FORGET: Final = """
