@@ -17,6 +17,7 @@ PLACEHOLDER = re.compile(r"%\((\w+)\)s")
 STATEMENT = re.compile(r"\s*(SELECT|INSERT|UPDATE|DELETE|WITH)\b")
 #: Upper-case text that is no statement by itself.
 NO_STATEMENTS = {
+    "watched.FOR_SERVICE",
     "watched.SELECT",
     "service_states.KEY",
     "heartbeat_events.PREFIX",

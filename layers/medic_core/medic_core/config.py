@@ -7,10 +7,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import timedelta
 from enum import StrEnum
+from typing import TYPE_CHECKING
 
 from medic_core.domain.access import rate_limits
 from medic_core.domain.access.rate_limits import Endpoints
-from medic_core.domain.routing.targets import Defaults
+
+if TYPE_CHECKING:
+    from medic_core.domain.routing.targets import Defaults
 
 #: So many alerts of one sweep for one target come in one message.
 DEFAULT_GROUP_FROM = 5
@@ -54,6 +57,9 @@ class Settings:
     @property
     def defaults(self) -> Defaults:
         """The default channel."""
+        # The heartbeat function reads settings too, and tells nobody.
+        from medic_core.domain.routing.targets import Defaults  # noqa: PLC0415
+
         return Defaults(self.slack_channel_id, self.pagerduty_routing_key, self.webhook_url, self.webhook_secret)
 
 

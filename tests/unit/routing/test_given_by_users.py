@@ -20,7 +20,7 @@ from medic_core.errors import BadRequest
         ("https://example.com/hook?S3cret", "https://example.com/hook?***"),
         ("https://user:S3cret@example.com/", "https://***@example.com/"),
         (
-            "https://hooks.slack.com/services/T00000000/B00000000/XXXXXXXXXXXXXXXXXXXXXXXX",
+            "https://hooks.slack.com/services/T00000000/B00000000/a1B2c3D4e5F6g7H8i9J0k1L2",
             "https://hooks.slack.com/services/T00000000/B00000000/***",
         ),
         (

@@ -11,6 +11,7 @@ from psycopg.rows import class_row, dict_row, scalar_row
 
 from medic_core.domain.alerting import maintenance
 from medic_core.domain.alerting.maintenance import Occurrence, Window
+from medic_core.store import watched
 from medic_core.store.connection import Transaction
 from medic_core.store.tables import Table
 
@@ -85,13 +86,14 @@ def turn(tx: Transaction, window_id: int, next_time: Occurrence | None, began_at
     tx.execute(TURN, {"window_id": window_id, "start": start, "end": end, "began_at": began_at})
 
 
-OF_SERVICE: Final = """
+OF_SERVICE: Final = (
+    """
 SELECT w.start_time AS start, w.end_time AS end, w.recurrence, w.timezone
   FROM medic.maintenance_windows w, medic.services s
- WHERE s.service_id = %(service_id)s AND w.next_end > now()
-   AND (w.service_ids = '{}' AND w.tags = '{}' OR s.service_id = ANY(w.service_ids) OR w.tags && s.tags)
- ORDER BY w.window_id
-"""
+ WHERE s.service_id = %(service_id)s AND w.next_end > now() AND """
+    + watched.FOR_SERVICE
+    + " ORDER BY w.window_id"
+)
 
 
 def of_service(tx: Transaction, service_id: int) -> list[Window]:
@@ -123,20 +125,22 @@ def existing_services(tx: Transaction, service_ids: Sequence[int]) -> set[int]:
 
 
 #: Deadlines that passed while their service is in maintenance: to the end of it, which is then looked at again.
-DEFER: Final = """
+DEFER: Final = (
+    """
 WITH due AS (
     SELECT st.service_id, held.until
       FROM medic.service_state st JOIN medic.services s USING (service_id),
            LATERAL (SELECT max(w.next_end) AS until FROM medic.maintenance_windows w
-                     WHERE w.next_start <= %(now)s AND w.next_end > %(now)s
-                       AND (w.service_ids = '{}' AND w.tags = '{}' OR s.service_id = ANY(w.service_ids)
-                            OR w.tags && s.tags)) AS held
+                     WHERE w.next_start <= %(now)s AND w.next_end > %(now)s AND """  # noqa: S608 - constants
+    + watched.FOR_SERVICE
+    + """) AS held
      WHERE st.alert_after <= %(now)s AND held.until IS NOT NULL
      ORDER BY st.alert_after LIMIT %(batch)s
        FOR UPDATE OF st SKIP LOCKED
 )
 UPDATE medic.service_state st SET alert_after = due.until FROM due WHERE st.service_id = due.service_id
 """
+)
 ANY_HOLDS: Final = """
 SELECT EXISTS (SELECT FROM medic.maintenance_windows WHERE next_start <= %(now)s AND next_end > %(now)s)
 """
