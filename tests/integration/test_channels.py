@@ -339,6 +339,20 @@ class TestUntilOneSucceeds:
         assert [status for _, status in deliveries(database)] == ["failed"] * 3
 
     @pytest.mark.usefixtures("chain")
+    def test_one_that_wants_to_be_left_alone_for_long_makes_way_at_once(
+        self, others: list[Receiver], functions: Functions, database: Database
+    ) -> None:
+        with database.transaction() as tx:
+            tx.execute(
+                "INSERT INTO medic.target_health (target_key, throttled_until)"
+                " VALUES ('target:1', now() + interval '1 hour')"
+            )
+        others[1].answers = [Answer(429, {}, {"Retry-After": "600"})]
+        relayed(functions)
+        assert [len(receiver.received) for receiver in others] == [0, 1, 1]
+        assert [status for _, status in deliveries(database)] == ["failed", "failed", "success"]
+
+    @pytest.mark.usefixtures("chain")
     def test_one_that_was_deleted_meanwhile_makes_way_too(
         self, others: list[Receiver], functions: Functions, database: Database
     ) -> None:

@@ -167,6 +167,8 @@ def test_a_webhooks_secret_is_shown_once(functions: Functions, database: Databas
     assert "S3cret" not in first.body
     repeated = functions.api("POST", "/v2/webhooks", {"url": HOOK}, idempotency_key="once")
     assert (repeated.status, repeated.json["results"]["secret"]) == (201, None)
+    shown = functions.api("GET", "/v2/webhooks/1").json["results"]
+    assert functions.api("PATCH", "/v2/webhooks/1", {"url": shown["url"]}).status == 400
     assert secret not in functions.api("GET", "/v2/webhooks").body + functions.api("GET", "/v2/webhooks/1").body
     rotated = functions.api("POST", "/v2/webhooks/1/rotate-secret", {"overlap_seconds": 60}).json["results"]
     assert rotated["secret"] != secret

@@ -164,6 +164,12 @@ def check_url(url: str, field: str = "url") -> None:
         raise BadRequest(f"{field}: {REFUSED}.") from error
 
 
+def refuse_hidden(sent: dict[str, Any]) -> None:
+    """What was shown instead of a secret is not kept as one. Raises BadRequest."""
+    if HIDDEN in str(sent):
+        raise BadRequest(f"Send the values themselves, not what is shown of them ({HIDDEN}).")
+
+
 def new_secret() -> str:
     """What will sign a webhook's messages."""
     return secret_from(secrets.token_bytes(SECRET_BYTES))
@@ -183,8 +189,7 @@ def _check_config(caller: Caller, kind: str, config: dict[str, Any]) -> None:
 
 def _read_config(target: NotificationTarget, config: dict[str, Any]) -> dict[str, Any]:
     """A config as the target's type has it. Raises BadRequest."""
-    if HIDDEN in str(config):
-        raise BadRequest(f"config: send the values themselves, not what is shown of them ({HIDDEN}).")
+    refuse_hidden(config)
     try:
         return CONFIGS[Channel(target.type)].model_validate(config).model_dump()
     except ValidationError as error:

@@ -32,7 +32,7 @@ from models.routing import (
     read_webhook,
     show_webhook,
 )
-from routes.v2_targets import NOT_YET, check_url, new_secret, sent_test
+from routes.v2_targets import NOT_YET, check_url, new_secret, refuse_hidden, sent_test
 
 router = Router()  # type: ignore[no-untyped-call]
 TAG = "webhooks"
@@ -73,6 +73,7 @@ def changed(
 ) -> Response[Envelope[ReadWebhook]]:
     """Change the fields that are sent. One that Medic disabled is enabled again by `enabled`."""
     columns = wanted.model_dump(exclude_unset=True)
+    refuse_hidden(columns)
     if "url" in columns:
         check_url(wanted.url)
     if columns.get("enabled"):

@@ -113,6 +113,10 @@ def test_public_holidays_of_countries_and_regions(country: str, day: date, is_fr
     assert is_holiday(valid_holidays([country]), day) is is_free
 
 
+def test_a_country_that_is_not_known_any_more_has_no_holidays() -> None:
+    assert is_holiday(["XX", "DE-ZZ"], date(2026, 12, 25)) is False
+
+
 @pytest.mark.parametrize(
     ("at", "until"),
     [

@@ -13,6 +13,7 @@ from medic_core.domain.routing import queue_messages
 from medic_core.domain.routing.messages import Group, Message, Notification
 from medic_core.domain.routing.retries import (
     LONGEST_WAIT,
+    LONGEST_WAIT_IN_A_CHAIN,
     MOST_ATTEMPTS,
     Answer,
     Delivered,
@@ -37,6 +38,8 @@ KEPT_OF_ANSWER = 4096
 GROUPED_EVERY = timedelta(minutes=1)
 MOST_IN_A_GROUP = 1000
 NO_WAIT = timedelta(0)
+STOPPED = "given up: the router was stopped each time it tried"
+GONE = "this target is gone or disabled by now"
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,7 +158,8 @@ def _claim(database: Database, delivery_id: int, means: Means, told: Told) -> Wo
         target = targets.find(tx, claimed.target_key, means.defaults)
         if message is None or target is None or claimed.attempts - claimed.throttled > MOST_ATTEMPTS:
             told.failed += 1
-            return _given_up(tx, claimed, target)
+            gone = message is None or target is None
+            return _given_up(tx, claimed, GONE if gone else STOPPED)
         needless = _needless(tx, claimed, message)
         if needless:
             deliveries.skip(tx, delivery_id, needless)
@@ -163,10 +167,12 @@ def _claim(database: Database, delivery_id: int, means: Means, told: Told) -> Wo
         return _work(tx, claimed, message, target, means)
 
 
-def _postponed(tx: Transaction, claimed: Claimed, means: Means) -> HandOver | None:
+def _postponed(tx: Transaction, claimed: Claimed, means: Means) -> HandOver | Ended | None:
     """A target that asked to be left alone is; one that answered too slowly is tried apart from the others."""
     if claimed.throttled_until is not None and claimed.throttled_until > claimed.now:
         wait_for = min(claimed.throttled_until - claimed.now, LONGEST_WAIT)
+        if claimed.chain_position is not None and wait_for > LONGEST_WAIT_IN_A_CHAIN:
+            return _given_up(tx, claimed, "it asked to be left alone for longer than the next target is kept waiting")
         deliveries.release(tx, claimed.delivery_id, wait_for)
         return HandOver((claimed.delivery_id,), wait_for)
     if claimed.is_slow and not means.patient:
@@ -184,10 +190,8 @@ def _message(tx: Transaction, claimed: Claimed) -> Message | None:
     return told[0] if told else None
 
 
-def _given_up(tx: Transaction, claimed: Claimed, target: Target | None) -> Ended:
-    stopped = "given up: the router was stopped each time it tried"
-    gone = "this target is gone or disabled by now"
-    deliveries.fail(tx, [claimed.delivery_id], Said(error=gone if target is None else stopped))
+def _given_up(tx: Transaction, claimed: Claimed, because: str) -> Ended:
+    deliveries.fail(tx, [claimed.delivery_id], Said(error=because))
     if claimed.chain_position is not None and claimed.alert_event_id is not None:
         deliveries.next_in_chain(tx, claimed.alert_event_id)
     return Ended(_waited_for(tx, claimed))

@@ -11,6 +11,7 @@ from medic_core.store import (
     deliveries,
     heartbeat_events,
     idempotency_keys,
+    maintenance,
     notices,
     outbox,
     snapshots,
@@ -23,6 +24,7 @@ EVENT_DAYS = 30
 DELIVERY_DAYS = 30
 OUTBOX_DAYS = 7
 SNAPSHOT_DAYS = 90
+WINDOW_DAYS = 90
 #: Of secrets that have ended: until then their users hear "not valid any more".
 SECRET_DAYS = 90
 #: Each removes 10,000 rows at most, so that no statement holds its locks for long.
@@ -75,6 +77,7 @@ def _forget_some(database: Database) -> int:
             deliveries.forget(tx, DELIVERY_DAYS)
             + notices.forget(tx, DELIVERY_DAYS)
             + target_health.forget(tx)
+            + maintenance.forget(tx, WINDOW_DAYS)
             + outbox.forget(tx, OUTBOX_DAYS)
             + snapshots.forget(tx, SNAPSHOT_DAYS)
             + idempotency_keys.forget(tx)

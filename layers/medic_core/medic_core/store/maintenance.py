@@ -201,3 +201,13 @@ UPDATE medic.service_state st SET alert_after = found.alert_after
 def await_again(tx: Transaction, deadlines: dict[int, datetime]) -> None:
     """Give services back the deadlines that they had without maintenance."""
     tx.execute(AWAIT, {"service_ids": list(deadlines), "moments": list(deadlines.values())})
+
+
+FORGET: Final = """
+DELETE FROM medic.maintenance_windows WHERE recurrence IS NULL AND end_time < now() - %(days)s * interval '1 day'
+"""
+
+
+def forget(tx: Transaction, days: int) -> int:
+    """Remove windows that were over so long ago; returns how many."""
+    return tx.execute(FORGET, {"days": days}).rowcount
