@@ -12,9 +12,51 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 from urllib.parse import parse_qs
 
+import jsonschema
+
 SLACK_TEXT_LIMIT = 3000
 SLACK_BLOCK_LIMIT = 50
-SEVERITIES = {"critical", "error", "warning", "info"}
+#: Events API v2 (developer.pagerduty.com, "Send an alert event").
+PAGERDUTY_EVENTS = jsonschema.Draft202012Validator(
+    {
+        "type": "object",
+        "required": ["routing_key", "event_action", "dedup_key"],
+        "additionalProperties": False,
+        "properties": {
+            "routing_key": {"type": "string", "pattern": "^[A-Za-z0-9]{32}$"},
+            "event_action": {"enum": ["trigger", "acknowledge", "resolve"]},
+            "dedup_key": {"type": "string", "minLength": 1, "maxLength": 255},
+            "client": {"type": "string"},
+            "client_url": {"type": "string", "pattern": "^https?://"},
+            "links": {
+                "type": "array",
+                "items": {
+                    "type": "object",
+                    "required": ["href"],
+                    "additionalProperties": False,
+                    "properties": {"href": {"type": "string", "pattern": "^https?://"}, "text": {"type": "string"}},
+                },
+            },
+            "payload": {
+                "type": "object",
+                "required": ["summary", "source", "severity"],
+                "additionalProperties": False,
+                "properties": {
+                    "summary": {"type": "string", "minLength": 1, "maxLength": 1024},
+                    "source": {"type": "string", "minLength": 1},
+                    "severity": {"enum": ["critical", "error", "warning", "info"]},
+                    "timestamp": {"type": "string", "pattern": r"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d"},
+                    "component": {"type": "string"},
+                    "group": {"type": "string"},
+                    "class": {"type": "string"},
+                    "custom_details": {"type": "object"},
+                },
+            },
+        },
+        "if": {"properties": {"event_action": {"const": "trigger"}}},
+        "then": {"required": ["payload"]},
+    }
+)
 
 
 @dataclass
@@ -111,6 +153,29 @@ def _content(body: bytes, headers: dict[str, str]) -> Any:
     return {name: values[0] for name, values in parse_qs(body.decode()).items()}
 
 
+def _is_block(block: dict[str, Any]) -> bool:
+    """Block Kit's limits (api.slack.com/reference/block-kit)."""
+    match block["type"]:
+        case "section":
+            return 0 < len(block["text"]["text"]) <= SLACK_TEXT_LIMIT
+        case "context":
+            texts = [element["text"] for element in block["elements"]]
+            return 0 < len(texts) <= 10 and all(0 < len(text) <= SLACK_TEXT_LIMIT for text in texts)
+        case "actions":
+            buttons = block["elements"]
+            ids = [button["action_id"] for button in buttons]
+            return (
+                0 < len(buttons) <= 25
+                and len(set(ids)) == len(ids)
+                and all(len(one) <= 255 for one in ids)
+                and all(button["type"] == "button" and button["text"]["type"] == "plain_text" for button in buttons)
+                and all(0 < len(button["text"]["text"]) <= 75 for button in buttons)
+                and all(len(button["value"]) <= 2000 and len(button.get("url", "")) <= 3000 for button in buttons)
+            )
+        case _:
+            return False
+
+
 def slack(token: str = "xoxb-test") -> Receiver:
     """Slack's Web API, as far as chat.postMessage goes."""
 
@@ -123,10 +188,9 @@ def slack(token: str = "xoxb-test") -> Receiver:
             return "not_authed"
         blocks = received.content.get("blocks", [])
         blocks = json.loads(blocks) if isinstance(blocks, str) else blocks
-        texts = [block["text"]["text"] for block in blocks if block["type"] == "section"]
         if not received.content.get("channel") or not received.content.get("text"):
             return "channel and text are required"
-        if len(blocks) > SLACK_BLOCK_LIMIT or any(not 0 < len(text) <= SLACK_TEXT_LIMIT for text in texts):
+        if len(blocks) > SLACK_BLOCK_LIMIT or not all(_is_block(block) for block in blocks):
             return "invalid_blocks"
         return ""
 
@@ -143,20 +207,10 @@ def pagerduty(routing_key: str = "R" * 32) -> Receiver:
 
     def check(received: Received) -> str:
         event = received.content
-        if event.get("routing_key") != routing_key or event.get("event_action") not in {
-            "trigger",
-            "acknowledge",
-            "resolve",
-        }:
-            return "routing_key or event_action"
-        if not 0 < len(event.get("dedup_key", "")) <= 255:
-            return "dedup_key"
-        if event["event_action"] != "trigger":
-            return ""
-        payload = event.get("payload", {})
-        if not payload.get("summary") or not payload.get("source") or payload.get("severity") not in SEVERITIES:
-            return "payload"
-        return ""
+        if event.get("routing_key") != routing_key:
+            return "routing_key"
+        problem = jsonschema.exceptions.best_match(PAGERDUTY_EVENTS.iter_errors(event))
+        return f"{list(problem.path)}: {problem.message}" if problem else ""
 
     return Receiver(
         check, lambda received: Answer(202, {"status": "success", "dedup_key": received.content["dedup_key"]})
