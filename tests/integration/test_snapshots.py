@@ -163,3 +163,19 @@ def test_snapshots_are_found(functions: Functions, database: Database, query: st
 )  # fmt: skip
 def test_hostile_queries_are_refused(functions: Functions, query: str) -> None:
     assert functions.api("GET", f"/v2/snapshots?{query}").status == 400
+
+
+@pytest.mark.parametrize("deleted", [False, True])
+def test_working_hours_that_are_gone_are_not_missed(functions: Functions, database: Database, *, deleted: bool) -> None:
+    a_service(database)
+    functions.api("POST", "/v2/schedules", {"name": "office", "hours": {}})
+    functions.api("PATCH", "/v2/services/1", {"working_hours_id": 1})
+    functions.api("PATCH", "/v2/services/1", {"notification_mode": "notify_until_success", "working_hours_id": None})
+    if deleted:
+        functions.api("DELETE", "/v2/services/1")
+    functions.api("DELETE", "/v2/schedules/1")
+    restored = functions.api("POST", f"/v2/snapshots/{3 if deleted else 2}/restore")
+    assert restored.status == 200, restored.body
+    service = restored.json["results"]
+    mode = "notify_until_success" if deleted else "notify_all"
+    assert (service["working_hours_id"], service["notification_mode"]) == (None, mode)

@@ -10,6 +10,7 @@ from medic_core.store import connection, service_states, services, snapshots, te
 from medic_core.store.connection import Transaction
 from medic_core.store.services import Service
 from medic_core.store.snapshots import Snapshot
+from medic_core.store.working_hours import SCHEDULES
 
 #: What a person decides. Names and ping URLs are how others reach a service: they are not turned back.
 RESTORED = services.EDITABLE - {"heartbeat_name", "name_key", "slug", "ping_id"}
@@ -30,6 +31,9 @@ def restore(tx: Transaction, snapshot_id: int, actor: str) -> Service:
         return _make_again(tx, found[0])
     was = found[0].snapshot_data
     was["team_id"] = teams.existing(tx, was["team_id"])
+    schedule_id = was.get("working_hours_id")
+    if schedule_id is not None and SCHEDULES.read(tx, schedule_id) is None:
+        was["working_hours_id"] = None
     changes = {name: was[name] for name in RESTORED if name in was and was[name] != now[name]}
     return change(tx, found[0].service_id, changes, By(actor, action=Action.RESTORE))
 
