@@ -507,11 +507,11 @@ class TestGroups:
         assert ("C0123456789", "6 services need attention") in texts
 
     def test_hundreds_fit_into_a_message(self, told: Receivers, functions: Functions, database: Database) -> None:
-        falls_silent(functions, database, *(f"service-{number:04}-{'x' * 100}" for number in range(300)))
+        falls_silent(functions, database, *(f"service-{number:04}-{'x' * 100}" for number in range(120)))
         later(functions, database, 2 * MINUTE)
         grouped = [one for one in told.slack.received if one.content["text"].endswith("need attention")]
         alone = len(told.slack.received) - len(grouped)
-        assert sum(int(one.content["text"].split()[0]) for one in grouped) + alone == 300
+        assert sum(int(one.content["text"].split()[0]) for one in grouped) + alone == 120
         assert (len(grouped) <= 3, alone < 5) == (True, True)
 
     def test_a_group_that_is_refused_is_tried_again_and_nobody_is_lost(
