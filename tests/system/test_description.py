@@ -16,7 +16,7 @@ from tests.fixtures.functions import ADMIN_KEY
 from tests.system.conftest import ROOT, Medic
 
 #: Examples of each operation in each phase; `make fuzz` asks for more.
-EXAMPLES = os.environ.get("MEDIC_FUZZ_EXAMPLES", "15")
+EXAMPLES = os.environ.get("MEDIC_FUZZ_EXAMPLES", "10")
 #: What is valid by itself may contradict what is there, or another field: that is a 400 which no schema can tell.
 EXCLUDED = "positive_data_acceptance"
 SUMMARY = re.compile(r"Selected: (\d+)/(\d+)[\s\S]*?Tested: (\d+)")
