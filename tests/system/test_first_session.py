@@ -36,7 +36,7 @@ def test_a_heartbeat_stops_and_the_right_people_hear_of_it(
     for receiver in standing_in.all:
         receiver.wait_for(2, 15)
     time.sleep(3)
-    assert [len(receiver.received) for receiver in standing_in.all] == [2, 2, 2]
+    assert [len(receiver.received) for receiver in standing_in.all] == [3, 2, 2]
     trigger, resolve = (received.content for received in standing_in.pagerduty.received)
     assert (trigger["event_action"], resolve["event_action"]) == ("trigger", "resolve")
     assert trigger["dedup_key"] == resolve["dedup_key"]
