@@ -29,6 +29,7 @@ pytest_plugins = [
     "tests.fixtures.aws",
     "tests.fixtures.functions",
     "tests.fixtures.receivers",
+    "tests.fixtures.routing",
     "tests.fixtures.processes",
 ]
 

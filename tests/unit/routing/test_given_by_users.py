@@ -62,7 +62,7 @@ def test_an_apprise_url_that_talks_to_a_network(url: str) -> None:
         "blink1://", "vapid://user@example.com", "include://x", "script://x",
         "fcm://project@key/device?keyfile=/etc/passwd", "fcm://p@k/d?KeyFile=x", "vapids://a?subfile=x",
         "workflows://h/a/b?template=/etc/passwd",
-        "discord://1/a?template=file:///etc/passwd", "mailto://u:p@x.com?pgpkey=/root/.gnupg/x",
+        "discord://1/a?template=file:///etc/passwd", "mailto://u:p@x.com?pgpkey=/etc/keys/x",
         "json://x?attach=/etc/passwd",
         "tgram://1:a/2?anything=/etc/passwd", "tgram://1:a/2?x=~/.ssh/id", "tgram://1:a/2?x=file:///etc/passwd",
         "tgram://1:a/2?x=%2Fetc%2Fpasswd", "tgram://1:a/2?x=%252Fetc%252Fpasswd", "tgram://1:a/2?x=../x",

@@ -172,17 +172,19 @@ def claim(tx: Transaction, delivery_id: int, lease: timedelta) -> Claimed | None
         return cursor.execute(CLAIM, {"delivery_id": delivery_id, "lease": lease}).fetchone()
 
 
+#: Those planned a moment later are not due yet, and belong to it.
 GROUP_SIZE: Final = """
 SELECT count(*) FROM (
     SELECT FROM medic.notification_deliveries
-     WHERE target_key = %(target_key)s AND group_at = %(group_at)s AND due_at <= now() LIMIT %(enough)s
+     WHERE target_key = %(target_key)s AND group_at = %(group_at)s
+       AND (due_at <= now() OR attempts = 0 AND due_at <= now() + %(wait)s) LIMIT %(enough)s
 ) AS waiting
 """
 
 
 def group_size(tx: Transaction, claimed: Claimed, enough: int) -> int:
-    """How many other deliveries of the same sweep to the same target are due; counts to `enough`."""
-    values = {"target_key": claimed.target_key, "group_at": claimed.group_at, "enough": enough}
+    """How many other deliveries of the same sweep to the same target wait; counts to `enough`."""
+    values = {"target_key": claimed.target_key, "group_at": claimed.group_at, "enough": enough, "wait": GROUPING_WAIT}
     with tx.cursor(row_factory=scalar_row) as cursor:
         found = cursor.execute(GROUP_SIZE, values).fetchone()
     assert isinstance(found, int)
@@ -192,7 +194,8 @@ def group_size(tx: Transaction, claimed: Claimed, enough: int) -> int:
 CLAIM_GROUP: Final = """
 WITH waiting AS (
     SELECT delivery_id FROM medic.notification_deliveries
-     WHERE target_key = %(target_key)s AND group_at = %(group_at)s AND due_at <= now()
+     WHERE target_key = %(target_key)s AND group_at = %(group_at)s
+       AND (due_at <= now() OR attempts = 0 AND due_at <= now() + %(wait)s)
      ORDER BY delivery_id LIMIT %(most)s FOR UPDATE SKIP LOCKED
 )
 UPDATE medic.notification_deliveries d
@@ -204,7 +207,13 @@ RETURNING d.delivery_id, d.alert_event_id, d.alert_id
 
 def claim_group(tx: Transaction, claimed: Claimed, lease: timedelta, most: int) -> list[tuple[int, int, int]]:
     """Take the others with which a claimed delivery shares a message: (delivery, alert event, alert)."""
-    values = {"target_key": claimed.target_key, "group_at": claimed.group_at, "lease": lease, "most": most}
+    values = {
+        "target_key": claimed.target_key,
+        "group_at": claimed.group_at,
+        "lease": lease,
+        "most": most,
+        "wait": GROUPING_WAIT,
+    }
     return tx.execute(CLAIM_GROUP, values).fetchall()
 
 
