@@ -28,7 +28,7 @@ def read_variables() -> set[str]:
         str(node.args[0].value)
         for node in ast.walk(ast.parse(source))
         if isinstance(node, ast.Call)
-        and getattr(node.func, "id", "") in {"text", "limit", "number"}
+        and getattr(node.func, "id", "") in {"text", "limit", "number", "several"}
         and isinstance(node.args[0], ast.Constant)
     }
 

@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 
 #: So many alerts of one sweep for one target come in one message.
 DEFAULT_GROUP_FROM = 5
+#: So many repairs of one service in an hour, and no more start by themselves.
+DEFAULT_BREAKER_EXECUTIONS = 5
 
 
 class LimiterType(StrEnum):
@@ -53,6 +55,14 @@ class Settings:
     spool_dead_letter_url: str
     notifications_url: str
     slow_notifications_url: str
+    playbook_machine_arn: str
+    breaker_executions: int
+    trigger_secret: str
+    secrets_key: str
+    former_secrets_keys: tuple[str, ...]
+    orders_key: str
+    kms_key_id: str
+    additional_script_variables: tuple[str, ...]
 
     @property
     def defaults(self) -> Defaults:
@@ -78,7 +88,9 @@ def from_environment(environ: Mapping[str, str] = os.environ) -> Settings:
     def limit(name: str, kind: Endpoints) -> int:
         return number(name, rate_limits.DEFAULTS[kind], 1, rate_limits.HIGHEST)
 
-    hosts = text("MEDIC_ALLOWED_WEBHOOK_HOSTS").split(",")
+    def several(name: str) -> tuple[str, ...]:
+        return tuple(one.strip() for one in text(name).split(",") if one.strip())
+
     return Settings(
         database_url=text("DATABASE_URL"),
         redis_url=text("REDIS_URL"),
@@ -89,11 +101,12 @@ def from_environment(environ: Mapping[str, str] = os.environ) -> Settings:
             Endpoints.MANAGEMENT: limit("RATE_LIMIT_MANAGEMENT_REQUESTS", Endpoints.MANAGEMENT),
             Endpoints.HEALTH: limit("RATE_LIMIT_HEALTH_REQUESTS", Endpoints.HEALTH),
             Endpoints.DOCS: limit("RATE_LIMIT_DOCS_REQUESTS", Endpoints.DOCS),
+            Endpoints.EXECUTION: limit("RATE_LIMIT_EXECUTION_REQUESTS", Endpoints.EXECUTION),
         },
         admin_api_key=text("MEDIC_ADMIN_API_KEY"),
         base_url=text("MEDIC_BASE_URL").rstrip("/"),
         sweep_every=timedelta(seconds=float(text("MEDIC_SWEEP_SECONDS", "60"))),
-        allowed_webhook_hosts=tuple(host.strip().lower() for host in hosts if host.strip()),
+        allowed_webhook_hosts=tuple(host.lower() for host in several("MEDIC_ALLOWED_WEBHOOK_HOSTS")),
         slack_api_url=text("SLACK_API_URL", "https://slack.com/api/").rstrip("/") + "/",
         slack_api_token=text("SLACK_API_TOKEN"),
         slack_signing_secret=text("SLACK_SIGNING_SECRET"),
@@ -107,4 +120,12 @@ def from_environment(environ: Mapping[str, str] = os.environ) -> Settings:
         spool_dead_letter_url=text("MEDIC_SPOOL_DEAD_LETTER_URL"),
         notifications_url=text("MEDIC_NOTIFICATIONS_URL"),
         slow_notifications_url=text("MEDIC_SLOW_NOTIFICATIONS_URL"),
+        playbook_machine_arn=text("MEDIC_PLAYBOOK_MACHINE_ARN"),
+        breaker_executions=number("MEDIC_BREAKER_EXECUTIONS", DEFAULT_BREAKER_EXECUTIONS, 1, 1000),
+        trigger_secret=text("MEDIC_TRIGGER_SECRET"),
+        secrets_key=text("MEDIC_SECRETS_KEY"),
+        former_secrets_keys=several("MEDIC_FORMER_SECRETS_KEYS"),
+        orders_key=text("MEDIC_ORDERS_KEY"),
+        kms_key_id=text("MEDIC_KMS_KEY_ID"),
+        additional_script_variables=several("MEDIC_ADDITIONAL_SCRIPT_ENV_VARS"),
     )

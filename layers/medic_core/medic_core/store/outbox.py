@@ -15,6 +15,9 @@ class Topic(StrEnum):
 
     NOTIFICATION = "notification"  #: to the router; the subject is an alert event
     NOTICE = "notice"  #: to the router; the subject is a notice
+    START = "start"  #: to the state machine; the subject is an execution
+    STOP = "stop"  #: to the state machine; the subject is an execution that is over
+    DECISION = "decision"  #: to the state machine; the subject is an approval request that is decided
 
 
 #: A lease doubles from 30 seconds to 15 minutes, so that a receiver that is away is not buried in repetitions.

@@ -17,6 +17,7 @@ class Endpoints(StrEnum):
     MANAGEMENT = "management"
     HEALTH = "health"
     DOCS = "docs"
+    EXECUTION = "execution"  #: starting playbooks
 
 
 #: Requests a minute for each caller, where nobody said otherwise.
@@ -25,6 +26,7 @@ DEFAULTS = {
     Endpoints.MANAGEMENT: 20,
     Endpoints.HEALTH: 1000,
     Endpoints.DOCS: 60,
+    Endpoints.EXECUTION: 10,
 }
 #: More is no limit at all, and fills the window's memory.
 HIGHEST = 1_000_000

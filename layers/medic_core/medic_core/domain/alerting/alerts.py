@@ -45,6 +45,7 @@ class AlertEvent(StrEnum):
     FLAPPING = "flapping"  #: its service goes down and up so often that only this is told
     ACKNOWLEDGED = "acknowledged"
     SNOOZED = "snoozed"
+    ESCALATED = "escalated"  #: a repair did not help
     RESOLVED = "resolved"
 
 

@@ -70,6 +70,13 @@ class NoticeKind(StrEnum):
     TARGET_FAILING = "target_failing"
     WEBHOOK_DISABLED = "webhook_disabled"
     TEST = "test"
+    EXECUTION_STARTED = "execution_started"
+    EXECUTION_FAILED = "execution_failed"
+    EXECUTION_ESCALATED = "execution_escalated"
+    EXECUTION_BLOCKED = "execution_blocked"
+    EXECUTION_HELD = "execution_held"
+    APPROVAL_REQUESTED = "approval_requested"
+    PLAYBOOK_MESSAGE = "playbook_message"  #: a notify step
 
 
 @dataclass(frozen=True, slots=True)
