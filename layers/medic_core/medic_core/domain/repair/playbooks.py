@@ -25,8 +25,16 @@ LONGEST_PLAYBOOK = timedelta(days=7)
 #: How long an execution that an alert started waits for the heartbeat that proves it a cure.
 VERIFY_WITHIN = timedelta(minutes=5)
 SUCCESS_CODES = (200, 201, 202)
+HTTP_OK_CODES = (200,)
+#: An attempt waits no longer for its turn.
+LONGEST_DELAY = timedelta(hours=1)
 MOST_STEPS = 50
 MOST_ATTEMPTS = 10
+HIGHEST_BACKOFF = 10
+MOST_HEARTBEATS = 1000
+MOST_APPROVERS = 20
+LONGEST_MESSAGE = 3000
+LONGEST_REGISTER = 60
 
 
 class StepType(StrEnum):
@@ -121,8 +129,8 @@ class Condition:
     """Wait until something is so, at most `timeout`.
 
     `heartbeat_received`: `min_count` heartbeats (of `status`, where one is named) since the step began, of the
-    service with the heartbeat name `service` or else the execution's own. `http_ok`: a GET of `url` is answered with
-    one of `success_codes`. `alert_resolved`: the execution's alert is over.
+    service with the heartbeat name `service`, or else the execution's own, or else the one with `service_id`.
+    `http_ok`: a GET of `url` is answered with one of `success_codes`. `alert_resolved`: the execution's alert is over.
     """
 
     check: Check
@@ -130,8 +138,9 @@ class Condition:
     min_count: int = 1
     status: str | None = None
     service: str | None = None
+    service_id: int | None = None
     url: str | None = None
-    success_codes: tuple[int, ...] = (200,)
+    success_codes: tuple[int, ...] = HTTP_OK_CODES
 
 
 @dataclass(frozen=True, slots=True)
@@ -174,7 +183,7 @@ class Retry:
 
     def wait_before(self, attempt: int) -> timedelta:
         """Before the `attempt`-th try (2 is the first that is waited for), an hour at most."""
-        return min(self.delay * self.backoff ** (attempt - 2), timedelta(hours=1))
+        return min(self.delay * self.backoff ** (attempt - 2), LONGEST_DELAY)
 
 
 @dataclass(frozen=True, slots=True)
