@@ -122,6 +122,7 @@ CREATE TABLE medic.approval_requests (
     decided_by   text,
     decided_at   timestamptz,
     reason       text NOT NULL DEFAULT '',
+    notice_id    bigint REFERENCES medic.notices ON DELETE SET NULL,
     task_token   bytea,
     CHECK ((status = 'pending') = (decided_at IS NULL))
 );

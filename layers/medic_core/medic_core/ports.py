@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import timedelta
-from typing import Protocol
+from enum import StrEnum
+from typing import Any, Protocol
 
 from medic_core.domain.access.rate_limits import Verdict
 from medic_core.domain.routing.messages import Message
@@ -63,3 +64,37 @@ class Limiter(Protocol):
 
     def ask(self, caller: str, limit: int, *, takes: bool = True) -> Asked:
         """Take a place in the caller's window if one is free; without `takes`, only look."""
+
+
+class EngineStatus(StrEnum):
+    """What the state machine says of a run."""
+
+    RUNNING = "running"
+    ENDED = "ended"
+    UNKNOWN = "unknown"  #: it has never heard of it, or forgotten it
+
+
+class Machine(Protocol):
+    """Runs the state machine that walks playbooks. Raises OSError or the library's error where it is away."""
+
+    def start(self, name: str, given: Mapping[str, Any]) -> None:
+        """Begin a run under a name of ours; one that runs or ran already is none begun."""
+
+    def stop(self, name: str) -> None:
+        """End a run; one that is over or not known is nothing to end."""
+
+    def status(self, name: str) -> EngineStatus:
+        """What has become of a run."""
+
+    def answer(self, task_token: str, given: Mapping[str, Any]) -> bool:
+        """Let a run that waits go on; False where it does not wait (any more)."""
+
+
+class Sealer(Protocol):
+    """Closes what only its reader may see, bound to what it is for."""
+
+    def seal(self, content: bytes, context: Mapping[str, str]) -> bytes:
+        """Closed, so that only `open` with the same context reads it."""
+
+    def open(self, sealed: bytes, context: Mapping[str, str]) -> bytes:
+        """What was sealed; raises ValueError where it was for another purpose, or is not whole."""

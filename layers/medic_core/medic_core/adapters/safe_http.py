@@ -27,10 +27,23 @@ TIMED_OUT = "there was no answer in time"
 def post(
     url: str, body: bytes, headers: Mapping[str, str], allowed_hosts: tuple[str, ...] = (), seconds: float = 10.0
 ) -> Answer:
-    """POST a body and return what was answered within `seconds` altogether, the first 4,096 bytes of it.
+    """POST a body: as `request`."""
+    return request("POST", url, body, headers, allowed_hosts, seconds)
+
+
+def request(
+    method: str,
+    url: str,
+    body: bytes | None,
+    headers: Mapping[str, str],
+    allowed_hosts: tuple[str, ...] = (),
+    seconds: float = 10.0,
+) -> Answer:
+    """Send a request and return what was answered within `seconds` altogether, the first 4,096 bytes of it.
 
     A redirect is an answer like any other and is not followed. `allowed_hosts` may lie anywhere; all other names must
-    resolve to public addresses, each of them. Proxies of the environment are not asked.
+    resolve to public addresses, each of them. Proxies of the environment are not asked. Without an answer, `sent` says
+    whether the receiver may have had the request.
     """
     began = time.monotonic()
     try:
@@ -46,15 +59,18 @@ def post(
     cut_off = threading.Timer(max(0.0, seconds - (time.monotonic() - began)), _cut, [connection])
     cut_off.daemon = True
     cut_off.start()
+    sent = False
     try:
-        answer = _posted(connection, where, body, headers)
+        connection.connect()
+        sent = True
+        answer = _asked(connection, where, method, body, headers)
     except (HTTPError, OSError, ValueError) as error:
-        answer = Answer(None, error=_plain(error), timed_out=_is_late(error))
+        answer = Answer(None, error=_plain(error), timed_out=_is_late(error), sent=sent)
     finally:
         cut_off.cancel()
         connection.close()
     is_late = answer.timed_out or time.monotonic() - began >= seconds
-    return Answer(None, error=TIMED_OUT, timed_out=True) if is_late else answer
+    return Answer(None, error=TIMED_OUT, timed_out=True, sent=sent) if is_late else answer
 
 
 def _connection(where: Destination, address: str, seconds: float) -> HTTPConnection:
@@ -66,9 +82,11 @@ def _connection(where: Destination, address: str, seconds: float) -> HTTPConnect
     return HTTPConnection(address, where.port, timeout=seconds)
 
 
-def _posted(connection: HTTPConnection, where: Destination, body: bytes, headers: Mapping[str, str]) -> Answer:
+def _asked(
+    connection: HTTPConnection, where: Destination, method: str, body: bytes | None, headers: Mapping[str, str]
+) -> Answer:
     sent = {"User-Agent": "Medic", **headers, "Host": _host_header(where), "Accept-Encoding": "identity"}
-    connection.request("POST", where.path, body=body, headers=sent, preload_content=False)
+    connection.request(method, where.path, body=body, headers=sent, preload_content=False)
     response = connection.getresponse()
     text = b""
     while len(text) < KEPT_BYTES and (more := response.read1(READ_AT_ONCE)):

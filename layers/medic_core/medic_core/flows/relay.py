@@ -25,7 +25,7 @@ def relay(database: Database, queue: Queue, batch: int = 100) -> int:
     sent = 0
     while True:
         with database.transaction() as tx:
-            waiting = outbox.lease(tx, batch)
+            waiting = outbox.lease(tx, AS_MESSAGE, batch)
         if waiting:
             queue.send([AS_MESSAGE[topic](subject_id) for topic, subject_id in waiting])
         sent += len(waiting)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from enum import StrEnum
 from typing import Final
 
@@ -24,7 +25,7 @@ class Topic(StrEnum):
 LEASE: Final = """
 WITH waiting AS (
     SELECT outbox_id FROM medic.outbox
-     WHERE done_at IS NULL AND leave_at <= now()
+     WHERE done_at IS NULL AND leave_at <= now() AND topic = ANY(%(topics)s::text[])
      ORDER BY leave_at LIMIT %(batch)s FOR UPDATE SKIP LOCKED
 )
 UPDATE medic.outbox o
@@ -35,9 +36,22 @@ RETURNING o.topic, o.subject_id
 """
 
 
-def lease(tx: Transaction, batch: int) -> list[tuple[Topic, int]]:
-    """Take rows to send; each comes back by itself unless it is done before its lease ends."""
-    return [(Topic(topic), subject_id) for topic, subject_id in tx.execute(LEASE, {"batch": batch}).fetchall()]
+def lease(tx: Transaction, topics: Collection[Topic], batch: int) -> list[tuple[Topic, int]]:
+    """Take rows of these topics to send; each comes back by itself unless it is done before its lease ends."""
+    found = tx.execute(LEASE, {"batch": batch, "topics": sorted(topics)}).fetchall()
+    return [(Topic(topic), subject_id) for topic, subject_id in found]
+
+
+#: One that has left before leaves again.
+ADD: Final = """
+INSERT INTO medic.outbox (topic, subject_id) VALUES (%(topic)s, %(subject_id)s)
+ON CONFLICT (topic, subject_id) DO UPDATE SET done_at = NULL, leave_at = now(), leases = 0
+"""
+
+
+def add(tx: Transaction, topic: Topic, subject_id: int) -> None:
+    """Have something leave, once this transaction is committed."""
+    tx.execute(ADD, {"topic": topic, "subject_id": subject_id})
 
 
 DONE: Final = """

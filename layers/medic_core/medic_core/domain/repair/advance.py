@@ -76,6 +76,9 @@ class _Brain(Approvals):
             return self.last_word(self.at.ending)
         if self.around.stopped_by is not None and self.at.phase is not Phase.VERIFICATION:
             return self.stopped(event, self.around.stopped_by)
+        return self._heard(event)
+
+    def _heard(self, event: Event) -> Next:
         match self.at.doing:
             case Doing.NOTHING:
                 return self._begin()

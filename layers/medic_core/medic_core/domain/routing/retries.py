@@ -34,6 +34,8 @@ class Answer:
     permanent: bool = False
     #: There was no answer in time.
     timed_out: bool = False
+    #: Where there was no answer: the request may have arrived all the same.
+    sent: bool = False
 
     @property
     def is_throttled(self) -> bool:
