@@ -129,7 +129,8 @@ class _Renderer:
     def url(self, template: str) -> str:
         if self.waits_for(template):
             return template
-        return self.attempted(template, lambda: fill_url(template, self.values, self.allowed_hosts))
+        rendered: str = self.attempted(template, lambda: fill_url(template, self.values, self.allowed_hosts))
+        return rendered
 
     def filled(self, template: Any, how: Callable[[Any, Values], Any]) -> Any:
         unknown = unknown_in(template, self.values) - self.waits_for(template)
