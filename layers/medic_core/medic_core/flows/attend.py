@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 
 from medic_core.errors import BadRequest, Conflict, NotFound
 from medic_core.flows.change import watch_anew
-from medic_core.store import alert_lists, alerts, connection, service_states, settling
+from medic_core.store import alert_attention, alert_lists, alerts, connection, service_states, settling
 from medic_core.store.alert_lists import AlertRow, Wanted
 from medic_core.store.connection import Transaction
 
@@ -19,7 +19,7 @@ def acknowledge(tx: Transaction, alert_id: int, actor: str, note: str = "") -> A
     Raises NotFound, Conflict for one that is over.
     """
     _open(tx, alert_id)
-    alerts.acknowledge(tx, alert_id, actor, note or "acknowledged")
+    alert_attention.acknowledge(tx, alert_id, actor, note or "acknowledged")
     return _open(tx, alert_id)
 
 
@@ -32,7 +32,7 @@ def snooze(tx: Transaction, alert_id: int, until: datetime, actor: str, note: st
     now = connection.now(tx)
     if not now < until <= now + LONGEST_SNOOZE:
         raise BadRequest(f"until must lie in the future, at most {LONGEST_SNOOZE.days} days from now.")
-    alerts.snooze(tx, alert_id, until, actor, note or f"snoozed until {until:%Y-%m-%d %H:%M:%S} UTC")
+    alert_attention.snooze(tx, alert_id, until, actor, note or f"snoozed until {until:%Y-%m-%d %H:%M:%S} UTC")
     return _open(tx, alert_id)
 
 

@@ -84,7 +84,8 @@ LOCK: Final = """
 SELECT e.execution_id, e.playbook_id, e.version, e.service_id, e.alert_id, e.trigger_id, e.cause, e.status, e.context,
        e.scripts, e.current_step, e.attempt, e.progress, e.seq, e.directive, e.engine_name, e.engine_runs,
        e.expected_by, e.started_by, now() AS now, v.sha256, s.heartbeat_name, s.team_id,
-       a.alert_id IS NULL OR a.resolved_at IS NOT NULL AS alert_over, r.sent_at, r.reported,
+       a.alert_id IS NULL OR a.resolved_at IS NOT NULL AS alert_over, r.sent_at,
+       CASE WHEN (r.reported->>'seq')::int = e.seq THEN r.reported END AS reported,
        (SELECT concat('kill switch (', k.level, '), thrown by ', k.thrown_by,
                       CASE WHEN k.reason <> '' THEN ': ' || k.reason END)
           FROM medic.kill_switches k
@@ -266,7 +267,7 @@ UPDATE medic.playbook_step_results r SET sent_at = COALESCE(r.sent_at, now())
   FROM medic.playbook_executions e
  WHERE e.execution_id = %(execution_id)s AND e.seq = %(seq)s AND e.engine_name = %(engine_name)s
    AND e.completed_at IS NULL AND r.execution_id = e.execution_id AND r.step_index = e.current_step
-   AND r.attempt = e.attempt AND r.reported IS NULL
+   AND r.attempt = e.attempt
 RETURNING r.result_id
 """
 
@@ -281,9 +282,9 @@ def mark_sent(tx: Transaction, execution_id: int, engine_name: str, seq: int) ->
 REPORT: Final = "UPDATE medic.playbook_step_results SET reported = %(reported)s WHERE result_id = %(result_id)s"
 
 
-def report(tx: Transaction, result_id: int, reported: Mapping[str, Any]) -> None:
-    """What a runner found, kept before the state machine hears of it."""
-    tx.execute(REPORT, {"result_id": result_id, "reported": Jsonb(dict(reported))})
+def report(tx: Transaction, result_id: int, seq: int, reported: Mapping[str, Any]) -> None:
+    """What a runner found in a turn, kept before the state machine hears of it."""
+    tx.execute(REPORT, {"result_id": result_id, "reported": Jsonb({**reported, "seq": seq})})
 
 
 HEARD: Final = """
