@@ -206,3 +206,37 @@ def listed(tx: Transaction, wanted: Wanted, before: int | None, limit: int) -> l
     values = {name: getattr(wanted, name) for name in Wanted.__dataclass_fields__}
     with tx.cursor(row_factory=class_row(FiringRow)) as cursor:
         return cursor.execute(LISTED, {**values, "before": before, "limit": limit}).fetchall()
+
+
+@dataclass(frozen=True, slots=True)
+class Held:
+    """A firing that waits for the decision about its batch, and whose alert is still open."""
+
+    firing_id: int
+    alert_id: int
+    trigger_id: int
+    service_id: int
+    consecutive_failures: int
+
+    def context(self) -> dict[str, Any]:
+        """The variables that its alert gives it."""
+        return {
+            "ALERT_ID": str(self.alert_id),
+            "ALERT_CYCLE": str(self.consecutive_failures),
+            "CONSECUTIVE_FAILURES": str(self.consecutive_failures),
+            "TRIGGER_ID": str(self.trigger_id),
+        }
+
+
+HELD: Final = """
+SELECT f.firing_id, f.alert_id, f.trigger_id, f.service_id, a.consecutive_failures
+  FROM medic.trigger_firings f JOIN medic.alerts a USING (alert_id)
+ WHERE f.batch_id = %(batch_id)s AND f.decision = 'held' AND a.resolved_at IS NULL AND f.service_id IS NOT NULL
+ ORDER BY f.service_id
+"""
+
+
+def held(tx: Transaction, batch_id: int) -> list[Held]:
+    """Those of a batch that can still be started."""
+    with tx.cursor(row_factory=class_row(Held)) as cursor:
+        return cursor.execute(HELD, {"batch_id": batch_id}).fetchall()

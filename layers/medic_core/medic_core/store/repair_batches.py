@@ -88,19 +88,6 @@ def expire(tx: Transaction) -> int:
     return tx.execute(EXPIRE).rowcount
 
 
-HELD: Final = """
-SELECT f.firing_id, f.alert_id, f.service_id FROM medic.trigger_firings f
-  JOIN medic.alerts a USING (alert_id)
- WHERE f.batch_id = %(batch_id)s AND f.decision = 'held' AND a.resolved_at IS NULL AND f.service_id IS NOT NULL
- ORDER BY f.service_id
-"""
-
-
-def held(tx: Transaction, batch_id: int) -> list[tuple[int, int, int]]:
-    """Firings of a batch whose alert is still open: firing, alert, service."""
-    return tx.execute(HELD, {"batch_id": batch_id}).fetchall()
-
-
 RELEASE: Final = """
 UPDATE medic.trigger_firings SET decision = %(decision)s, because = %(because)s, execution_id = %(execution_id)s
  WHERE firing_id = %(firing_id)s

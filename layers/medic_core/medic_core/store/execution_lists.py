@@ -1,0 +1,110 @@
+"""Executions as people read them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Final
+
+from psycopg.rows import class_row
+
+from medic_core.store.connection import Transaction
+
+
+@dataclass(frozen=True, slots=True)
+class ExecutionRow:
+    """An execution as it is listed."""
+
+    execution_id: int
+    playbook_id: int
+    playbook_name: str
+    version: int
+    service_id: int | None
+    heartbeat_name: str | None
+    alert_id: int | None
+    trigger_id: int | None
+    cause: str
+    started_by: str
+    status: str
+    outcome: str | None
+    because: str
+    current_step: int
+    context: dict[str, Any]
+    created_at: datetime
+    started_at: datetime | None
+    completed_at: datetime | None
+
+
+LISTED: Final = """
+SELECT e.execution_id, e.playbook_id, p.name AS playbook_name, e.version, e.service_id, s.heartbeat_name, e.alert_id,
+       e.trigger_id, e.cause, e.started_by, e.status, e.outcome, e.because, e.current_step,
+       e.context || jsonb_build_object('EXECUTION_ID', e.execution_id::text) AS context, e.created_at, e.started_at,
+       e.completed_at
+  FROM medic.playbook_executions e JOIN medic.playbooks p USING (playbook_id)
+  LEFT JOIN medic.services s USING (service_id)
+ WHERE (%(execution_id)s::bigint IS NULL OR e.execution_id = %(execution_id)s)
+   AND (%(playbook_id)s::bigint IS NULL OR e.playbook_id = %(playbook_id)s)
+   AND (%(service_id)s::bigint IS NULL OR e.service_id = %(service_id)s)
+   AND (%(alert_id)s::bigint IS NULL OR e.alert_id = %(alert_id)s)
+   AND (%(statuses)s::text[] IS NULL OR e.status = ANY(%(statuses)s))
+   AND (%(before)s::bigint IS NULL OR e.execution_id < %(before)s)
+ ORDER BY e.execution_id DESC LIMIT %(limit)s
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """Which executions; None does not filter."""
+
+    execution_id: int | None = None
+    playbook_id: int | None = None
+    service_id: int | None = None
+    alert_id: int | None = None
+    statuses: list[str] | None = None
+
+
+def listed(tx: Transaction, wanted: Wanted, before: int | None = None, limit: int = 1) -> list[ExecutionRow]:
+    """Executions, newest first."""
+    values = {name: getattr(wanted, name) for name in Wanted.__dataclass_fields__}
+    with tx.cursor(row_factory=class_row(ExecutionRow)) as cursor:
+        return cursor.execute(LISTED, {**values, "before": before, "limit": limit}).fetchall()
+
+
+@dataclass(frozen=True, slots=True)
+class StepResultRow:
+    """One try of a step."""
+
+    step_index: int
+    attempt: int
+    step_name: str
+    type: str
+    status: str
+    output: str | None
+    error_message: str | None
+    started_at: datetime
+    completed_at: datetime | None
+
+
+STEPS: Final = """
+SELECT step_index, attempt, step_name, step_type AS type, status, output, error_message, started_at, completed_at
+  FROM medic.playbook_step_results WHERE execution_id = %(execution_id)s ORDER BY result_id
+"""
+
+
+def steps(tx: Transaction, execution_id: int) -> list[StepResultRow]:
+    """The tries of an execution's steps, in the order in which they began."""
+    with tx.cursor(row_factory=class_row(StepResultRow)) as cursor:
+        return cursor.execute(STEPS, {"execution_id": execution_id}).fetchall()
+
+
+FORGET: Final = """
+DELETE FROM medic.playbook_executions WHERE execution_id IN (
+    SELECT execution_id FROM medic.playbook_executions
+     WHERE completed_at < now() - %(days)s * interval '1 day' ORDER BY completed_at LIMIT 10000
+)
+"""
+
+
+def forget(tx: Transaction, days: int) -> int:
+    """Remove executions that ended so long ago, with their steps; returns how many, 10,000 at most."""
+    return tx.execute(FORGET, {"days": days}).rowcount
