@@ -1,7 +1,8 @@
 """Alerts are considered: does a trigger call for a playbook, and does a guard stand in its way?
 
 The count up to which an alert was considered stands in its row, so each count is considered once, whoever raised it:
-the monitor at another missed period, a heartbeat that says FAILED. Any number of monitors and routers may do so at once.
+the monitor at another missed period, a heartbeat that says FAILED. Any number of monitors and routers may do so at
+once.
 """
 
 from __future__ import annotations

@@ -44,21 +44,20 @@ def answer(tx: Transaction, execution_id: int, actor: str, reason: str, *, appro
 
     Raises NotFound, Conflict that says what was decided before.
     """
+    locked = executions.lock(tx, execution_id)
+    if locked is None:
+        raise NotFound(NO_EXECUTION)
     status = ApprovalStatus.APPROVED if approved else ApprovalStatus.REJECTED
     request_id = approvals.decide(tx, execution_id, status, actor, reason)
     if request_id is None:
         raise _nothing_to_decide(tx, execution_id)
-    locked = executions.lock(tx, execution_id)
-    assert locked is not None
     action = AuditAction.APPROVED if approved else AuditAction.REJECTED
     details = {"playbook_name": locked.context.get("PLAYBOOK_NAME", ""), "reason": reason}
     audit_log.add(tx, [Entry(action, actor, execution_id, locked.playbook_id, locked.service_id, details)])
     outbox.add(tx, Topic.DECISION, request_id)
 
 
-def _nothing_to_decide(tx: Transaction, execution_id: int) -> NotFound | Conflict:
-    if executions.lock(tx, execution_id) is None:
-        return NotFound(NO_EXECUTION)
+def _nothing_to_decide(tx: Transaction, execution_id: int) -> Conflict:
     request = approvals.newest(tx, execution_id)
     if request is None:
         return Conflict("This execution waits for no approval.")
