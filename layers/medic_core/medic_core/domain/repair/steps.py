@@ -260,10 +260,11 @@ def _retry(section: Section, kind: StepType) -> Retry:
 
 
 def _only_if(section: Section, seen: Seen) -> Expression | None:
-    if section.take("if") is None:
+    text = section.text("if")
+    if not isinstance(section.take("if"), Scalar):
         return None
     try:
-        expression = parse_expression(section.text("if"))
+        expression = parse_expression(text)
     except ExpressionError as error:
         section.wrong(str(error), "if")
         return None
