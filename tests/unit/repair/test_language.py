@@ -263,6 +263,10 @@ BAD_STEPS: list[tuple[tuple[str, ...], str]] = [
     ((*WEBHOOK, 'headers: {A: "b\\nc"}'), "line 6, step 'a', headers: 'A' must be one line of text"),
     ((*WEBHOOK, "headers:", "  A: b", "  Host: c"), "line 8, step 'a', headers: 'Host' belongs to the connection"),
     ((*WEBHOOK, "headers: {'a b': c}"), "line 6, step 'a', headers: 'a b' is no name of a header"),
+    (
+        (*WEBHOOK, "headers: {" + ", ".join(f"h{at}: x" for at in range(51)) + "}"),
+        "line 6, step 'a', headers: must be at most 50",
+    ),
     ((*WEBHOOK, "headers: {A: b, a: c}"), "line 6, step 'a', headers: 'a' is there twice"),
     ((*WEBHOOK, "body: [1]"), "line 6, step 'a', body: must be a mapping"),
     ((*WEBHOOK, "body: text"), "line 6, step 'a', body: must be a mapping"),
@@ -497,17 +501,21 @@ ODD = [
 ]
 
 
+def with_fields(kind: str, key: str, value: str) -> str:
+    """A playbook with a step of a type, one of whose fields has this value."""
+    needed = {
+        "webhook": {"url": "https://a.example.com"},
+        "script": {"script": "s"},
+        "wait": {"duration": "1"},
+        "condition": {"check": "alert_resolved"},
+        "notify": {"message": "m"},
+        "approval": {},
+    }
+    fields = {"name": "a", "type": kind, **needed[kind], key: value}
+    return "name: x\nsteps:\n- " + "\n  ".join(f"{name}: {given}" for name, given in fields.items())
+
+
 @pytest.mark.parametrize(("key", "kind"), list(itertools.product(KEYS, is_.StepType)))
 def test_no_odd_value_of_any_field_is_more_than_a_problem(key: str, kind: str) -> None:
     for value in ODD:
-        fields = {
-            "name": "a",
-            "type": kind,
-            "url": "https://a",
-            "script": "s",
-            "duration": "1",
-            "check": "http_ok",
-            key: value,
-        }
-        text = "name: x\nsteps:\n- " + "\n  ".join(f"{name}: {given}" for name, given in fields.items())
-        assert all(str(problem) for problem in problems(text))
+        assert all(str(problem) for problem in problems(with_fields(kind, key, value)))

@@ -40,6 +40,9 @@ HOSTILE = {
     "aliases": "a: &a [x, x]\n"
     + "".join(f"{b}: &{b} [{', '.join([f'*{a}'] * 9)}]\n" for a, b in zip("abcdefgh", "bcdefghi", strict=True)),
     "an alias of itself": "&a [*a]",
+    "braces beside a mistake": "a: b: c #" + "{" * 60_000,
+    "many headers": "name: x\nsteps:\n- name: a\n  type: webhook\n  headers:\n"
+    + "".join(f"    h{n}: 1\n" for n in range(2_400)),
     "junk": bytes(range(256)).decode("latin-1") * 200,
     "half characters": "name: \ud800\udc00\udfff" * 100,
     "NULs": "\0" * 60_000,

@@ -28,8 +28,8 @@ LOADER: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 UNPRINTABLE = re.compile("[^\t\n\r\x20-\x7e\x85\xa0-\ud7ff\ue000-\ufefe\uff00-\ufffd\U00010000-\U0010ffff]")
 #: What a quoted text can smuggle in by escapes, and no database takes.
 UNKEEPABLE = re.compile("[\x00\ud800-\udfff]")
-#: A variable without quotes in a mapping that is written on one line.
-BARE_VARIABLE = re.compile(r"(?<!\$)\{[^'\"]*\$\{")
+#: What begins a mapping that is written on one line, and no variable.
+BRACE = re.compile(r"(?<!\$)\{")
 LINE_ENDS = re.compile(r"\r\n|\r|\n")
 INTEGER = re.compile(r"[-+]?(0|[1-9][0-9]*)", re.ASCII)
 FLOAT = re.compile(r"[-+]?((0|[1-9][0-9]*)(\.[0-9]*)?|\.[0-9]+)([eE][-+]?[0-9]+)?", re.ASCII)
@@ -144,8 +144,9 @@ def _events(text: str) -> Iterator[Any]:
 def _hint(text: str, line: int) -> str:
     """What most often lies behind YAML that cannot be read at a line."""
     written = "".join(text.splitlines()[line - 1 : line])
-    in_braces = BARE_VARIABLE.search(written)
-    return "; between { and }, a text with ${…} must be in quotes" if in_braces else ""
+    brace = BRACE.search(written)
+    is_bare = brace is not None and "${" in written[brace.end() :]
+    return "; between { and }, a text with ${…} must be in quotes" if is_bare else ""
 
 
 @dataclass(slots=True)

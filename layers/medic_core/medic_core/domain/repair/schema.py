@@ -166,6 +166,7 @@ BY_TYPE: dict[StepType, tuple[Schema, tuple[str, ...]]] = {
             "headers": _mapping(
                 f"{VALUES} What belongs to the connection (Host, Content-Length …) cannot be set.",
                 additionalProperties={"type": ["string", "number", "boolean", "null"]},
+                maxProperties=is_.MOST_HEADERS,
             ),
             "body": _mapping(f"Sent as JSON. {VALUES}"),
             "success_codes": _codes(is_.SUCCESS_CODES),
@@ -222,7 +223,8 @@ def _is(field: str, value: str) -> Schema:
 def _rule(kind: StepType) -> Schema:
     """What a step of this type has, apart from what all have."""
     properties, needed = BY_TYPE[kind]
-    common = {key: True for key in COMMON if key != "retry" or kind is not StepType.APPROVAL}
+    none_at_all = {"maxProperties": 0}
+    common = {key: none_at_all if key == "retry" and kind is StepType.APPROVAL else True for key in COMMON}
     then: Schema = _fields({**common, **properties}, *needed)
     if kind is StepType.SCRIPT:
         then["oneOf"] = [

@@ -212,7 +212,10 @@ def _headers(section: Section) -> dict[str, str]:
     given = section.take("headers")
     if given is not None and not isinstance(given, Mapped):
         section.wrong("must be a mapping, like {name: value}", "headers")
-    for name, node in given.entries.items() if isinstance(given, Mapped) else ():
+    entries = list(given.entries.items()) if isinstance(given, Mapped) else []
+    if len(entries) > is_.MOST_HEADERS:
+        section.wrong(f"must be at most {is_.MOST_HEADERS}", "headers")
+    for name, node in entries[: is_.MOST_HEADERS]:
         problem = None if placeholders_in(name) else header_problem(name)
         if not isinstance(node, Scalar) or not node.text.replace("\t", " ").isprintable():
             problem = f"{shown(name)} must be one line of text"
