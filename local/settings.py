@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 import os
 import secrets
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -37,6 +37,13 @@ PARAMETERS = {
     "MEDIC_WEBHOOK_URL": "WebhookUrl",
     "MEDIC_WEBHOOK_SECRET": "WebhookSecret",
     "MEDIC_GROUP_ALERTS_FROM": "GroupAlertsFrom",
+    "RATE_LIMIT_EXECUTION_REQUESTS": "RateLimitExecutionRequests",
+    "MEDIC_BREAKER_EXECUTIONS": "BreakerExecutions",
+    "MEDIC_TRIGGER_SECRET": "TriggerSecret",
+    "MEDIC_SECRETS_KEY": "SecretsKey",
+    "MEDIC_FORMER_SECRETS_KEYS": "FormerSecretsKeys",
+    "MEDIC_ORDERS_KEY": "OrdersKey",
+    "MEDIC_ADDITIONAL_SCRIPT_ENV_VARS": "AdditionalScriptVariables",
 }
 DEFAULT_SWEEP_SECONDS = "15"
 #: The emulator asks for credentials and checks none. A person's real ones, profiles and endpoints are never looked at.
@@ -82,9 +89,18 @@ def new_admin_key() -> str:
     return f"mdk_{key_id}_{secrets.token_urlsafe(32)}"
 
 
-def kept_secret(file: Path) -> str:
+#: Parameters with a value of their own here: keys lie in the data directory, not in a key service.
+FIXED = {"UseKms": "false"}
+
+
+def kept_secret(file: Path, make: Callable[[], str] = lambda: secrets.token_urlsafe(32)) -> str:
     """A random secret that this data directory keeps, readable by its owner alone."""
     if not file.exists() or not file.read_text():
         file.touch(mode=0o600)
-        file.write_text(secrets.token_urlsafe(32))
+        file.write_text(make())
     return file.read_text()
+
+
+def new_sealing_key() -> str:
+    """256 random bits, as AES keys are written down here."""
+    return base64.b64encode(secrets.token_bytes(32)).decode()

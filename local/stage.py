@@ -14,11 +14,22 @@ from local import endings, servers
 from local.console import Refused, elapsed, say, step, tell
 from local.deployment import Deployment, EmulatorError
 from local.servers import Server
-from local.settings import DUMMY_AWS, PARAMETERS, ROOT, Settings, kept_secret, new_admin_key
+from local.settings import (
+    DUMMY_AWS,
+    FIXED,
+    PARAMETERS,
+    ROOT,
+    Settings,
+    kept_secret,
+    new_admin_key,
+    new_sealing_key,
+)
 from local.template import Artifact, Template
 
 TEMPLATE = ROOT / "infra" / "template.yaml"
 LOOK_EVERY_SECONDS = 0.5
+#: Who has both the database and these files can open what was sealed.
+SEALING_KEYS = {"MEDIC_SECRETS_KEY": "secrets-key", "MEDIC_ORDERS_KEY": "orders-key"}
 #: What a function may see of the environment that the stage was started in.
 PASSED_ON = ("PATH", "HOME", "LANG", "TZ", "SSL_CERT_FILE", "LD_LIBRARY_PATH")
 
@@ -60,6 +71,9 @@ class Stage:
         self._start_postgres(data)
         self._start_redis(data)
         self._given.setdefault("MEDIC_KEY_CACHE_SECRET", kept_secret(data / "key-cache-secret"))
+        for name, file in SEALING_KEYS.items():
+            if name not in self._given:
+                self._given[name] = kept_secret(data / file, new_sealing_key)
         self._given.setdefault("MEDIC_BASE_URL", self._settings.url)
         endpoint = self._start_emulator(data)
         with step("deploying infra/template.yaml (functions, queues, schedules, schema)"):
@@ -154,7 +168,7 @@ class Stage:
         self._servers.append(server)
 
     def _parameters(self) -> dict[str, str]:
-        return {PARAMETERS[name]: value for name, value in self._given.items()}
+        return FIXED | {PARAMETERS[name]: value for name, value in self._given.items()}
 
     def _greet(self, key: str | None) -> None:
         tell()

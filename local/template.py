@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import json
 import zipfile
 from collections.abc import Iterator, Mapping
 from copy import deepcopy
@@ -13,6 +14,7 @@ from typing import Any
 from samtranslator.yaml_helper import yaml_parse
 
 FUNCTION, LAYER = "AWS::Serverless::Function", "AWS::Serverless::LayerVersion"
+MACHINE = "AWS::Serverless::StateMachine"
 LARGEST_NUMBER = 2**31
 SHORT_SCHEDULES = ("rate(1 minute)",)
 LEFT_OUT = {"__pycache__", ".DS_Store"}
@@ -74,6 +76,10 @@ class Template:
         for logical_id, uri in uris.items():
             properties = content["Resources"][logical_id]["Properties"]
             properties["CodeUri" if "CodeUri" in properties else "ContentUri"] = uri
+        for resource in content["Resources"].values():
+            if resource["Type"] == MACHINE:
+                definition = self._resolved(resource["Properties"].pop("DefinitionUri")).read_text()
+                resource["Properties"]["Definition"] = json.loads(definition)
         return content
 
     def refusal(self, parameter: str, value: str) -> str | None:

@@ -26,6 +26,10 @@ class Metric(StrEnum):
     NOBODY_TOLD = "NotificationsToNobody"
     AUTHENTICATION_FAILURES = "AuthenticationFailures"  #: by reason
     REDIS_AWAY = "RedisAway"
+    EXECUTIONS_STARTED = "ExecutionsStarted"
+    EXECUTIONS_BLOCKED = "ExecutionsBlocked"
+    EXECUTIONS_ENDED = "ExecutionsEnded"
+    EXECUTIONS_RESUMED = "ExecutionsResumed"  #: the state machine had lost them
 
 
 def logger(function: str) -> Logger:
