@@ -7,14 +7,22 @@ How each gap was found, and its figures: docs/adr/0001.
 
 from __future__ import annotations
 
+import json
+import re
+import threading
+from collections.abc import Mapping
 from typing import Any
 
 from ministack.core import lambda_runtime
 from ministack.core.responses import get_request_client_ip
-from ministack.services import lambda_svc, scheduler
+from ministack.services import lambda_svc, scheduler, stepfunctions
 
 #: Metrics are for machines.
 FOR_MACHINES = '{"_aws":'
+#: The last line of a traceback.
+RAISED = re.compile(r"(?:[A-Za-z_]\w*\.)*([A-Za-z_]\w*)(?:: .*)?")
+#: So many processes of one function, for the state machine.
+MOST_PROCESSES = 6
 FAILED = {"statusCode": 500, "body": '{"message":"Internal Server Error"}'}
 
 
@@ -24,6 +32,10 @@ def fill() -> None:
     _tell_who_called()
     _fail_without_a_word()
     _look_at_the_clock_each_second()
+    _name_what_went_wrong()
+    _start_few_processes_at_once()
+    _let_tasks_time_out()
+    _let_callbacks_fail()
 
 
 def without_preflight(method: str) -> str:
@@ -101,3 +113,71 @@ def _fail_without_a_word() -> None:
 def _look_at_the_clock_each_second() -> None:
     """The emulator would look every ten: a schedule of one minute would fire after 60 to 70 s."""
     scheduler._SCHEDULE_TICK_INTERVAL = 1
+
+
+def _name_what_went_wrong() -> None:
+    """A function's error is its exception's class; the emulator has one name for all. Dead processes are unknown."""
+    execute = lambda_svc._execute_function_with_config_scope
+
+    def execute_and_name(function: dict[str, Any], event: Any) -> Any:
+        result = execute(function, event)
+        body = result.get("body")
+        if result.get("error") and isinstance(body, dict) and body.get("errorType") == "Runtime.HandlerError":
+            last = (result.get("log") or "").strip().rpartition("\n")[2]
+            raised = RAISED.fullmatch(last)
+            body["errorType"] = raised[1] if raised else "Lambda.Unknown"
+        return result
+
+    lambda_svc._execute_function_with_config_scope = execute_and_name
+
+
+def _start_few_processes_at_once() -> None:
+    """Runs of the state machine wait for one another's functions; AWS has room for all, this machine has not."""
+    call = stepfunctions._call_lambda
+    room: dict[str, threading.BoundedSemaphore] = {}
+
+    def call_in_turn(function: str, event: Any) -> Any:
+        with room.setdefault(function, threading.BoundedSemaphore(MOST_PROCESSES)):
+            return call(function, event)
+
+    stepfunctions._call_lambda = call_in_turn
+
+
+def _let_tasks_time_out() -> None:
+    """A task's patience can be a path into its input; the emulator knows a number only."""
+    execute = stepfunctions._execute_task
+
+    def execute_in_time(state: dict[str, Any], given: Any, execution: Any, context: Any) -> Any:
+        path = state.get("TimeoutSecondsPath")
+        if path is not None:
+            state = {**state, "TimeoutSeconds": stepfunctions._resolve_path(path, given)}
+        return execute(state, given, execution, context)
+
+    stepfunctions._execute_task = execute_in_time
+
+
+def _let_callbacks_fail() -> None:
+    """A function that is to keep a task token and fails has failed; the emulator would wait for an answer for ever."""
+    invoke = stepfunctions._invoke_with_callback
+
+    def invoke_or_fail(resource: str, given: Any, token: str, state: dict[str, Any]) -> Any:
+        if "lambda:invoke" not in resource:
+            return invoke(resource, given, token, state)
+        function = stepfunctions._resolve_lambda_function_ref(given["FunctionName"], optimized=True)
+        waiting: dict[str, Any] = {"event": threading.Event(), "result": None, "error": None, "heartbeat": None}
+        stepfunctions._task_tokens[token] = waiting
+        try:
+            stepfunctions._call_lambda(function, given["Payload"])
+            return _answered(waiting, state.get("TimeoutSeconds"))
+        finally:
+            stepfunctions._task_tokens.pop(token, None)
+
+    stepfunctions._invoke_with_callback = invoke_or_fail
+
+
+def _answered(waiting: Mapping[str, Any], seconds: float | None) -> Any:
+    if not waiting["event"].wait(timeout=seconds):
+        raise stepfunctions._ExecutionError("States.Timeout", "nobody answered in time")
+    if waiting["error"]:
+        raise stepfunctions._ExecutionError(waiting["error"].get("Error", ""), waiting["error"].get("Cause", ""))
+    return json.loads(waiting["result"] or "{}")

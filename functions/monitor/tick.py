@@ -8,8 +8,12 @@ from datetime import timedelta
 from typing import Any
 
 from medic_core import config, telemetry
+from medic_core.adapters.sealing import sealer
 from medic_core.adapters.sqs import SqsQueue
+from medic_core.adapters.step_functions import StepFunctions
 from medic_core.errors import Unavailable
+from medic_core.flows import engine
+from medic_core.flows.consider import Rules, consider_alerts
 from medic_core.flows.relay import relay, relay_forgotten
 from medic_core.flows.sweep import Swept, sweep
 from medic_core.store.connection import Database
@@ -19,6 +23,9 @@ SETTINGS = config.from_environment()
 DATABASE = Database(SETTINGS.database_url)
 SPOOL = SqsQueue(SETTINGS.spool_url)
 NOTIFICATIONS = SqsQueue(SETTINGS.notifications_url)
+MACHINE = StepFunctions(SETTINGS.playbook_machine_arn)
+SEALER = sealer(SETTINGS.secrets_key, SETTINGS.former_secrets_keys, SETTINGS.kms_key_id)
+RULES = Rules(SETTINGS.breaker_executions, SETTINGS.allowed_webhook_hosts)
 LOGGER = telemetry.logger("monitor")
 COUNTS = telemetry.Counts("monitor")
 
@@ -43,6 +50,8 @@ def _round(cadence: timedelta) -> Swept:
     try:
         swept = sweep(DATABASE, _spooled(), cadence)
         relay(DATABASE, NOTIFICATIONS)
+        _repair()
+        relay(DATABASE, NOTIFICATIONS)
         relay_forgotten(DATABASE, NOTIFICATIONS)
     except Unavailable:
         LOGGER.exception("no sweep: the database is away")
@@ -58,6 +67,30 @@ def _round(cadence: timedelta) -> Swept:
         }
     )
     return swept
+
+
+def _repair() -> None:
+    """Start what alerts call for, and look after what is under way. Trouble with it keeps nobody from being told."""
+    try:
+        considered = consider_alerts(DATABASE, RULES)
+        engine.relay(DATABASE, MACHINE, SEALER)
+        found = engine.reconcile(DATABASE, MACHINE)
+        if found.resumed:
+            engine.relay(DATABASE, MACHINE, SEALER)
+    except Unavailable:
+        raise
+    except Exception:
+        LOGGER.exception("repairs wait for the next sweep")
+        return
+    if considered.told or found.resumed or found.failed:
+        LOGGER.info("repaired", **asdict(considered), resumed=found.resumed, failed=found.failed)
+    COUNTS.write(
+        {
+            Metric.EXECUTIONS_STARTED: considered.started,
+            Metric.EXECUTIONS_BLOCKED: considered.blocked + considered.held,
+            Metric.EXECUTIONS_RESUMED: found.resumed,
+        }
+    )
 
 
 def _spooled() -> int:

@@ -7,11 +7,16 @@ from typing import Any
 
 from channels import CHANNELS
 from medic_core import config, telemetry
+from medic_core.adapters.sealing import sealer
 from medic_core.adapters.sqs import SqsQueue
+from medic_core.adapters.step_functions import StepFunctions
 from medic_core.domain.routing import queue_messages
 from medic_core.domain.routing.queue_messages import MakeDelivery, PlanNotice, PlanNotification
+from medic_core.flows import engine
+from medic_core.flows.consider import Rules, consider_alerts
 from medic_core.flows.deliver import Means, Told, make_deliveries
 from medic_core.flows.plan_deliveries import Made, plan_notice, plan_notification
+from medic_core.flows.relay import relay
 from medic_core.store.connection import Database
 from medic_core.store.deliveries import GROUPING_WAIT
 from medic_core.telemetry import Metric
@@ -21,6 +26,9 @@ DATABASE = Database(SETTINGS.database_url)
 QUEUE = SqsQueue(SETTINGS.notifications_url)
 SLOW_QUEUE = SqsQueue(SETTINGS.slow_notifications_url)
 DEFAULTS = SETTINGS.defaults
+MACHINE = StepFunctions(SETTINGS.playbook_machine_arn)
+SEALER = sealer(SETTINGS.secrets_key, SETTINGS.former_secrets_keys, SETTINGS.kms_key_id)
+RULES = Rules(SETTINGS.breaker_executions, SETTINGS.allowed_webhook_hosts)
 LOGGER = telemetry.logger("router")
 COUNTS = telemetry.Counts("router")
 
@@ -49,6 +57,7 @@ def handler(event: dict[str, Any], context: object) -> dict[str, Any]:  # noqa: 
     patient: list[int] = []
     later: list[int] = []
     nobody = 0
+    is_news = False
     for record in event["Records"]:
         try:
             message = queue_messages.parse(record["body"])
@@ -56,6 +65,7 @@ def handler(event: dict[str, Any], context: object) -> dict[str, Any]:  # noqa: 
                 (patient if message.patient else quick).append(message.delivery_id)
                 continue
             made = _planned(message)
+            is_news |= isinstance(message, PlanNotification)
         except Exception:
             LOGGER.exception("message left to the queue", message_id=record["messageId"])
             failures.append({"itemIdentifier": record["messageId"]})
@@ -68,7 +78,22 @@ def handler(event: dict[str, Any], context: object) -> dict[str, Any]:  # noqa: 
         make_deliveries(DATABASE, dict.fromkeys(ids), means) for ids, means in ((quick, QUICK), (patient, PATIENT))
     ]
     _report(told, nobody)
+    if is_news:
+        _repair()
     return {"batchItemFailures": failures}
+
+
+def _repair() -> None:
+    """What people are told of may be repaired: now, where the monitor would come to it at its next round.
+
+    People are told first, and whatever goes wrong here is the monitor's to do again.
+    """
+    try:
+        if consider_alerts(DATABASE, RULES).told:
+            engine.relay(DATABASE, MACHINE, SEALER)
+            relay(DATABASE, QUEUE)
+    except Exception:
+        LOGGER.exception("repairs wait for the monitor")
 
 
 def _planned(message: PlanNotification | PlanNotice) -> Made:

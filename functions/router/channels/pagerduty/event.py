@@ -49,7 +49,7 @@ def _payload(notification: Notification) -> dict[str, Any]:
     return {
         "summary": headline(notification)[:SUMMARY_LIMIT],
         "source": "medic",
-        "severity": SEVERITIES[notification.priority],
+        "severity": "critical" if notification.event is AlertEvent.ESCALATED else SEVERITIES[notification.priority],
         "timestamp": notification.opened_at.isoformat(),
         "component": notification.heartbeat_name,
         "group": notification.team or "none",

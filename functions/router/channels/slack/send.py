@@ -68,7 +68,7 @@ def _followed(client: WebClient, address: str, told: Notification, receipt: str)
         except SlackApiError as error:
             if str(error.response.get("error", "")) not in NOT_EDITABLE:
                 raise
-    broadcast = told.is_recovery
+    broadcast = told.is_recovery or told.event is AlertEvent.ESCALATED
     response = client.chat_postMessage(channel=channel, thread_ts=stamp, reply_broadcast=broadcast, **reply(told))
     return Answer(response.status_code, str(response.data), receipt=receipt)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from medic_core.domain.alerting.alerts import AlertEvent
+from medic_core.domain.alerting.alerts import AlertEvent, Priority
 from medic_core.domain.routing.messages import Notification
 from medic_core.domain.routing.route import PassedOver, Planned, route
 from medic_core.domain.routing.targets import Channel, Defaults, Target
@@ -56,7 +56,9 @@ def _plan(tx: Transaction, alert_event_id: int, defaults: Defaults, group_from: 
         return _add(tx, subject, _who_know_of_it(tx, notification, defaults), ())
     reachable = targets.reachable(tx, notification.service_id, defaults)
     assert reachable is not None
-    found_route = route(reachable, notification.priority, notification.at)
+    # A repair that did not help is as urgent as can be, whatever the alert was.
+    urgency = Priority.P1 if notification.event is AlertEvent.ESCALATED else notification.priority
+    found_route = route(reachable, urgency, notification.at)
     skipped = [one for one in found_route.passed_over if one.is_disabled]
     if not found_route.planned:
         deliveries.add_nobody(tx, subject, NOBODY_CONFIGURED)

@@ -127,6 +127,8 @@ def _headline(notification: Notification) -> str:
         return f"{over} after {spoken(notification.at - notification.opened_at)}"
     if notification.event is AlertEvent.FLAPPING:
         return f"{notification.heartbeat_name} is flapping"
+    if notification.event is AlertEvent.ESCALATED:
+        return f"Repair of {notification.heartbeat_name} did not help: {notification.because}"
     line = HEADLINES[notification.kind].format(name=notification.heartbeat_name)
     if notification.event is AlertEvent.REMINDED:
         return f"Still: {line} for {spoken(notification.at - notification.overdue_since)}"
