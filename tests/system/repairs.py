@@ -1,4 +1,4 @@
-"""What system tests of repairs stand on: playbooks made over HTTP, executions followed, the state machine's own histories."""
+"""What system tests of repairs stand on: playbooks made over HTTP, executions followed, the engine's own histories."""
 
 from __future__ import annotations
 
@@ -93,7 +93,9 @@ class Repairs:
         found: list[dict[str, Any]] = self.asked("GET", f"/v2/executions?limit=250&{query}")["items"]
         return found
 
-    def until_it(self, execution_id: int, fits: Callable[[dict[str, Any]], bool], seconds: float = 60) -> dict[str, Any]:
+    def until_it(
+        self, execution_id: int, fits: Callable[[dict[str, Any]], bool], seconds: float = 60
+    ) -> dict[str, Any]:
         def found() -> dict[str, Any] | None:
             execution = self.execution(execution_id)
             return execution if fits(execution) else None
@@ -180,22 +182,31 @@ CREDENTIALS = {
 }
 
 
-def entered(histories: dict[str, list[dict[str, Any]]]) -> tuple[set[str], set[tuple[str, str]]]:
-    """The states that runs entered, and the transitions that they took."""
+Transition = tuple[str, str, str]
+
+
+def entered(histories: dict[str, list[dict[str, Any]]]) -> tuple[set[str], set[Transition]]:
+    """The states that runs entered, and the transitions that they took: from, to, and whether by a Catch."""
     states: set[str] = set()
-    taken: set[tuple[str, str]] = set()
+    taken: set[Transition] = set()
     for events in histories.values():
-        names = [event["stateEnteredEventDetails"]["name"] for event in events if "stateEnteredEventDetails" in event]
-        states |= set(names)
-        taken |= set(zip(names, names[1:], strict=False))
+        before, way = "", "next"
+        for event in events:
+            if event["type"] in {"TaskFailed", "TaskSucceeded"}:
+                way = "catch" if event["type"] == "TaskFailed" else "next"
+            if "stateEnteredEventDetails" in event:
+                name = event["stateEnteredEventDetails"]["name"]
+                states.add(name)
+                taken |= {(before, name, way)} if before else set()
+                before, way = name, "next"
     return states, taken
 
 
-def declared() -> tuple[set[str], set[tuple[str, str]]]:
+def declared() -> tuple[set[str], set[Transition]]:
     """The states of the definition, and all transitions that it allows."""
-    transitions: set[tuple[str, str]] = set()
+    transitions: set[Transition] = set()
     for name, state in DEFINITION["States"].items():
-        following = [state.get("Next"), state.get("Default")]
-        following += [rule["Next"] for rule in [*state.get("Choices", []), *state.get("Catch", [])]]
-        transitions |= {(name, one) for one in following if one}
+        following = [state.get("Next"), state.get("Default"), *(rule["Next"] for rule in state.get("Choices", []))]
+        transitions |= {(name, one, "next") for one in following if one}
+        transitions |= {(name, rule["Next"], "catch") for rule in state.get("Catch", [])}
     return set(DEFINITION["States"]), transitions

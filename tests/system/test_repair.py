@@ -1,4 +1,4 @@
-"""Repairs end to end: a worker that has really stopped, a receiver that really restarts it, the state machine between."""
+"""Repairs end to end: a worker that has really stopped, a receiver that really restarts it."""
 
 from __future__ import annotations
 
@@ -39,9 +39,7 @@ def restarter() -> Iterator[Restarter]:
 
 
 @pytest.fixture
-def repairs(
-    start_medic: Callable[..., Medic], standing_in: Receivers, restarter: Restarter
-) -> Iterator[Repairs]:
+def repairs(start_medic: Callable[..., Medic], standing_in: Receivers, restarter: Restarter) -> Iterator[Repairs]:
     environment = standing_in.environment
     hosts = ",".join([environment["MEDIC_ALLOWED_WEBHOOK_HOSTS"], restarter.receiver.url.removeprefix("http://")])
     found = Repairs(start_medic(**{**environment, "MEDIC_ALLOWED_WEBHOOK_HOSTS": hosts}))
