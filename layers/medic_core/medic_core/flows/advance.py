@@ -37,11 +37,10 @@ from medic_core.domain.repair.execution import (
     Reported,
     Run,
     Seen,
-    Verdict,
     Woke,
 )
 from medic_core.domain.repair.language import InvalidPlaybook
-from medic_core.domain.repair.orders import ScriptReport
+from medic_core.domain.repair.orders import ScriptReport, Verdict
 from medic_core.domain.watching.names import name_key
 from medic_core.domain.watching.signals import SignalKind
 from medic_core.flows import parsed_playbooks, turn_effects
@@ -56,8 +55,8 @@ from medic_core.store.executions import Locked
 SIGNS_OF_LIFE = (SignalKind.UP, SignalKind.COMPLETED, SignalKind.DEGRADED)
 #: The state machine tries for so long to reach a function that Lambda cannot start.
 ENGINE_MARGIN = timedelta(minutes=5)
-#: Lambda refused to begin: the script was not run.
-NEVER_BEGAN = frozenset({"Lambda.TooManyRequestsException"})
+#: Lambda refused to begin, or the script runner did: the script was not run.
+NEVER_BEGAN = frozenset({"Lambda.TooManyRequestsException", "NotRun"})
 TIMED_OUT = "States.Timeout"
 WORDS_OF_ENGINE = {TIMED_OUT: "it did not end in time"}
 
@@ -197,8 +196,7 @@ def _script_report(locked: Locked, call: Call, means: Means) -> Event:
         report = ScriptReport.from_bytes(means.orders.open(base64.b64decode(sealed, validate=True), context))
     except (ValueError, binascii.Error):
         return Died("the script runner's report cannot be read", began=True)
-    data = {"exit_code": report.exit_code, "output": report.output}
-    return Reported(Verdict(report.verdict), report.output, report.error, data)
+    return Reported(report.verdict, report.output, report.error, report.data)
 
 
 def sealing_context(purpose: str, execution_id: int, seq: int) -> dict[str, str]:

@@ -12,8 +12,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
-from medic_core.domain.repair.execution import Run, Verdict
-from medic_core.domain.repair.orders import mask
+from medic_core.domain.repair.execution import Run
+from medic_core.domain.repair.orders import Verdict, mask
 from medic_core.domain.repair.playbooks import Condition, Method, Step, Webhook
 from medic_core.domain.repair.variables import CannotRender, Values, fill_all, fill_headers, fill_url, secrets_in
 from medic_core.domain.routing.retries import Answer

@@ -34,8 +34,8 @@ from medic_core.domain.repair.execution import (
     StepStatus,
     Tell,
     Turn,
-    Verdict,
 )
+from medic_core.domain.repair.orders import Verdict
 from medic_core.domain.repair.playbooks import (
     APPROVAL_TIMEOUT,
     ApprovalMode,

@@ -8,6 +8,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
+from medic_core.domain.repair.orders import Verdict
 from medic_core.domain.repair.playbooks import Playbook
 
 
@@ -86,14 +87,6 @@ class Doing(StrEnum):
 
 WAITING = frozenset({Doing.WAIT, Doing.PAUSE, Doing.POLL})
 IN_A_RUNNER = frozenset({Doing.CALL, Doing.PROBE, Doing.SCRIPT})
-
-
-class Verdict(StrEnum):
-    """What a runner can say of a step."""
-
-    DONE = "done"
-    FAILED = "failed"
-    UNKNOWN = "unknown"  #: it was sent, and there was no answer
 
 
 # What happens to an execution.

@@ -22,8 +22,8 @@ from medic_core.domain.repair.execution import (
     Reported,
     Seen,
     StepStatus,
-    Verdict,
 )
+from medic_core.domain.repair.orders import Verdict
 from medic_core.domain.repair.playbooks import Step
 from medic_core.domain.repair.walk import Walk
 
