@@ -66,7 +66,14 @@ MOMENTS = {
     "maintenance_windows": ("start_time", "end_time", "next_start", "next_end", "began_at"),
     "webhooks": ("former_secret_until",),
     "notices": ("at",),
+    "playbook_executions": ("expected_by", "next_look_at", "created_at", "started_at", "completed_at"),
+    "playbook_step_results": ("sent_at", "started_at", "completed_at"),
+    "approval_requests": ("requested_at", "expires_at", "decided_at"),
+    "repair_batches": ("created_at", "expires_at", "decided_at"),
+    "trigger_firings": ("fired_at",),
 }
+#: Those that an execution keeps of its progress.
+MOMENTS_OF_PROGRESS = ("until", "deadline", "step_began", "acted_at")
 
 
 def time_passes(database: Database, by: timedelta, *, swept: bool = True) -> None:
@@ -78,6 +85,13 @@ def time_passes(database: Database, by: timedelta, *, swept: bool = True) -> Non
         for column in ("recent_heartbeats", "extensions", "health_changes"):
             moved = f"SELECT moment - %(by)s FROM unnest({column}) WITH ORDINALITY AS m (moment, n) ORDER BY n"
             tx.execute(f"UPDATE medic.service_state SET {column} = ARRAY({moved})", {"by": by})
+        for name in MOMENTS_OF_PROGRESS:
+            moved = f"to_jsonb((progress->>'{name}')::timestamptz - %(by)s)"
+            tx.execute(
+                f"UPDATE medic.playbook_executions SET progress = jsonb_set(progress, '{{{name}}}', {moved})"
+                f" WHERE progress ? '{name}'",
+                {"by": by},
+            )
         if swept:
             tx.execute("UPDATE medic.monitor_state SET last_sweep_at = now()")
 

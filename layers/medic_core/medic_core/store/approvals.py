@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import StrEnum
 from typing import Final
@@ -82,7 +82,8 @@ SELECT a.request_id, a.execution_id, a.step_index, a.approvers, a.message, a.req
 def newest(tx: Transaction, execution_id: int) -> Request | None:
     """The last request of an execution."""
     with tx.cursor(row_factory=class_row(Request)) as cursor:
-        return cursor.execute(NEWEST, {"execution_id": execution_id}).fetchone()
+        found = cursor.execute(NEWEST, {"execution_id": execution_id}).fetchone()
+    return replace(found, status=ApprovalStatus(found.status)) if found is not None else None
 
 
 KEEP_TOKEN: Final = "UPDATE medic.approval_requests SET task_token = %(token)s WHERE request_id = %(request_id)s"
