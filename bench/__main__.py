@@ -19,11 +19,13 @@ run on the same machine, in turn. Absolute figures drift with the machine.
 
 
 def main() -> None:
-    from bench import heartbeats, jobs, keys, routing, sweeps  # noqa: PLC0415  (the paths above come first)
+    from bench import heartbeats, jobs, keys, repairs, routing, sweeps  # noqa: PLC0415  (the paths above come first)
 
     parser = argparse.ArgumentParser(prog="python -m bench")
     parser.add_argument("--write", action="store_true", help="write docs/benchmarks.md too")
-    parser.add_argument("--only", choices=("heartbeats", "jobs", "keys", "sweeps", "routing"), help="measure one thing")
+    parser.add_argument(
+        "--only", choices=("heartbeats", "jobs", "keys", "sweeps", "routing", "repairs"), help="measure one thing"
+    )
     asked = parser.parse_args()
     reports = []
     for name, module in (
@@ -32,6 +34,7 @@ def main() -> None:
         ("keys", keys),
         ("sweeps", sweeps),
         ("routing", routing),
+        ("repairs", repairs),
     ):
         if asked.only in {None, name}:
             print(f"measuring {name} …", flush=True)

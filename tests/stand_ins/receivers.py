@@ -99,7 +99,7 @@ class Receiver:
             def do_POST(self) -> None:
                 receiver._handle(self)
 
-            do_GET = do_PUT = do_DELETE = do_POST
+            do_GET = do_PUT = do_DELETE = do_POST  # noqa: N815
 
             def log_message(self, format: str, *args: object) -> None:  # noqa: A002
                 """Quiet."""

@@ -15,7 +15,6 @@ from typing import Any
 
 import boto3
 import psycopg
-import yaml
 
 from tests.fixtures.aws import DUMMY
 from tests.system.conftest import Medic, until
@@ -67,7 +66,7 @@ class Repairs:
         return found
 
     def playbook(self, content: dict[str, Any] | str) -> int:
-        text = content if isinstance(content, str) else yaml.safe_dump(content, sort_keys=False)
+        text = content if isinstance(content, str) else json.dumps(content)
         return int(self.asked("POST", "/v2/playbooks", {"yaml_content": text})["playbook_id"])
 
     def trigger(self, playbook_id: int, pattern: str, failures: int = 1, **more: Any) -> int:
