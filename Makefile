@@ -33,6 +33,7 @@ lint: $(VENV)/run.done $(VENV)/lint.done ## Check style, types, imports and the 
 	$(VENV)/bin/mypy
 	PYTHONPATH=.:layers/medic_core:functions/router:functions/management $(VENV)/bin/lint-imports
 	$(VENV)/bin/cfn-lint $(TEMPLATE)
+	$(PY) infra/check_machine.py
 
 format: $(VENV)/lint.done ## Put the code into its style
 	$(VENV)/bin/ruff check --fix
