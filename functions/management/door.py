@@ -17,7 +17,9 @@ from aws_lambda_powertools.event_handler.request import Request as ResolvedReque
 from medic_core import config, telemetry
 from medic_core.adapters.key_cache import KeyCache
 from medic_core.adapters.redis_line import RedisLine
+from medic_core.adapters.sealing import sealer
 from medic_core.adapters.sqs import SqsQueue
+from medic_core.adapters.step_functions import StepFunctions
 from medic_core.api.authentication import Authenticator
 from medic_core.api.limits import Limits
 from medic_core.api.request import Request
@@ -25,6 +27,7 @@ from medic_core.domain.access.api_keys import Scope, VerifiedKey
 from medic_core.domain.access.rate_limits import Endpoints
 from medic_core.domain.watching.names import is_printable
 from medic_core.errors import BadRequest
+from medic_core.flows import engine
 from medic_core.flows.change import By
 from medic_core.flows.relay import relay as flows_relay
 from medic_core.store.connection import Database
@@ -35,6 +38,8 @@ REDIS = RedisLine(SETTINGS.redis_url, on_away=lambda: telemetry.count("managemen
 KEYS = Authenticator(DATABASE, KeyCache(SETTINGS.key_cache_secret, REDIS))
 LIMITS = Limits.from_settings(SETTINGS, REDIS)
 NOTIFICATIONS = SqsQueue(SETTINGS.notifications_url)
+MACHINE = StepFunctions(SETTINGS.playbook_machine_arn)
+SEALER = sealer(SETTINGS.secrets_key, SETTINGS.former_secrets_keys, SETTINGS.kms_key_id)
 LOGGER = telemetry.logger("management")
 
 MAX_ACTOR_LENGTH = 255
@@ -93,11 +98,12 @@ Sent = Annotated[Request, Depends(_sent)]
 
 
 def relay() -> None:
-    """People hear of it now, not at the next sweep; what does not leave now leaves then."""
+    """People and the state machine hear of it now, not at the next sweep; what does not leave now leaves then."""
     try:
         flows_relay(DATABASE, NOTIFICATIONS)
+        engine.relay(DATABASE, MACHINE, SEALER)
     except Exception:
-        LOGGER.exception("notifications wait for the next sweep")
+        LOGGER.exception("what was committed waits for the next sweep")
 
 
 def route(

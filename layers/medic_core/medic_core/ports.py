@@ -94,7 +94,10 @@ class Sealer(Protocol):
     """Closes what only its reader may see, bound to what it is for."""
 
     def seal(self, content: bytes, context: Mapping[str, str]) -> bytes:
-        """Closed, so that only `open` with the same context reads it."""
+        """Closed, so that only `open` with the same context reads it; raises ValueError where there is no key."""
 
     def open(self, sealed: bytes, context: Mapping[str, str]) -> bytes:
         """What was sealed; raises ValueError where it was for another purpose, or is not whole."""
+
+    def is_current(self, sealed: bytes) -> bool:
+        """Whether it is sealed under the newest key; raises ValueError where it is not whole, or there is no key."""

@@ -130,3 +130,33 @@ def end(tx: Transaction, execution_id: int, status: ApprovalStatus, reason: str)
     """It is over without anybody's decision; whether it was pending."""
     values = {"execution_id": execution_id, "status": status, "reason": reason}
     return tx.execute(END, values).fetchone() is not None
+
+
+@dataclass(frozen=True, slots=True)
+class Pending:
+    """A request that waits, with what it is about."""
+
+    request_id: int
+    execution_id: int
+    playbook_id: int
+    playbook_name: str
+    heartbeat_name: str | None
+    message: str
+    approvers: list[str]
+    requested_at: datetime
+    expires_at: datetime
+
+
+PENDING: Final = """
+SELECT a.request_id, a.execution_id, e.playbook_id, p.name AS playbook_name, s.heartbeat_name, a.message, a.approvers,
+       a.requested_at, a.expires_at
+  FROM medic.approval_requests a JOIN medic.playbook_executions e USING (execution_id)
+  JOIN medic.playbooks p USING (playbook_id) LEFT JOIN medic.services s USING (service_id)
+ WHERE a.status = 'pending' AND a.request_id > %(after)s ORDER BY a.request_id LIMIT %(limit)s
+"""
+
+
+def pending(tx: Transaction, after: int, limit: int) -> list[Pending]:
+    """Requests that wait, oldest first."""
+    with tx.cursor(row_factory=class_row(Pending)) as cursor:
+        return cursor.execute(PENDING, {"after": after, "limit": limit}).fetchall()

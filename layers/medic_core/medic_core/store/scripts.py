@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from datetime import datetime
 from typing import Final
 
-from psycopg.rows import class_row
+from psycopg.errors import UniqueViolation
+from psycopg.rows import class_row, scalar_row
 
 from medic_core.domain.watching.names import name_key
 from medic_core.store.connection import Transaction
@@ -49,3 +50,111 @@ def read_version(tx: Transaction, name: str, version: int) -> ScriptVersion | No
     """One version, also of a script that was deleted."""
     with tx.cursor(row_factory=class_row(ScriptVersion)) as cursor:
         return cursor.execute(VERSION, {"name_key": name_key(name), "version": version}).fetchone()
+
+
+@dataclass(frozen=True, slots=True)
+class ScriptRow:
+    """A script with its newest version."""
+
+    script_id: int
+    name: str
+    version: int
+    content: str = field(repr=False)
+    interpreter: str
+    timeout_seconds: int
+    sha256: str
+    created_at: datetime
+    updated_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class NewScriptVersion:
+    """What a save writes."""
+
+    content: str = field(repr=False)
+    interpreter: str
+    timeout_seconds: int
+    sha256: str
+    created_by: str
+
+
+READ: Final = """
+SELECT s.script_id, s.name, s.version, v.content, v.interpreter, v.timeout_seconds, v.sha256, s.created_at, s.updated_at
+  FROM medic.registered_scripts s JOIN medic.script_versions v USING (script_id, version)
+ WHERE s.script_id = %(script_id)s
+"""
+LOCK: Final = READ + " FOR UPDATE OF s"
+
+
+def read(tx: Transaction, script_id: int, *, lock: bool = False) -> ScriptRow | None:
+    """One script; with `lock` nobody else changes it meanwhile."""
+    with tx.cursor(row_factory=class_row(ScriptRow)) as cursor:
+        return cursor.execute(LOCK if lock else READ, {"script_id": script_id}).fetchone()
+
+
+LISTED: Final = """
+SELECT s.script_id, s.name, s.version, v.content, v.interpreter, v.timeout_seconds, v.sha256, s.created_at, s.updated_at
+  FROM medic.registered_scripts s JOIN medic.script_versions v USING (script_id, version)
+ WHERE s.script_id > %(after)s ORDER BY s.script_id LIMIT %(limit)s
+"""
+
+
+def listed(tx: Transaction, after: int, limit: int) -> list[ScriptRow]:
+    """Scripts in the order of their making."""
+    with tx.cursor(row_factory=class_row(ScriptRow)) as cursor:
+        return cursor.execute(LISTED, {"after": after, "limit": limit}).fetchall()
+
+
+VERSIONS: Final = """
+SELECT script_id, name_key, version, content, interpreter, timeout_seconds, sha256, created_by, created_at
+  FROM medic.script_versions WHERE script_id = %(script_id)s AND version < %(before)s
+ ORDER BY version DESC LIMIT %(limit)s
+"""
+
+
+def versions(tx: Transaction, script_id: int, before: int, limit: int) -> list[ScriptVersion]:
+    """A script's versions, newest first."""
+    with tx.cursor(row_factory=class_row(ScriptVersion)) as cursor:
+        values = {"script_id": script_id, "before": before, "limit": limit}
+        return cursor.execute(VERSIONS, values).fetchall()
+
+
+CREATE: Final = """
+INSERT INTO medic.registered_scripts (name, name_key) VALUES (%(name)s, %(name_key)s) RETURNING script_id
+"""
+ADD_VERSION: Final = """
+INSERT INTO medic.script_versions
+       (script_id, name_key, version, content, interpreter, timeout_seconds, sha256, created_by)
+SELECT script_id, name_key, version, %(content)s, %(interpreter)s, %(timeout_seconds)s, %(sha256)s, %(created_by)s
+  FROM medic.registered_scripts WHERE script_id = %(script_id)s
+"""
+
+
+def create(tx: Transaction, name: str, version: NewScriptVersion) -> int | None:
+    """Register a script with its first version; None where its name is taken."""
+    try:
+        with tx.transaction(), tx.cursor(row_factory=scalar_row) as cursor:
+            script_id = cursor.execute(CREATE, {"name": name, "name_key": name_key(name)}).fetchone()
+    except UniqueViolation:
+        return None
+    tx.execute(ADD_VERSION, {**asdict(version), "script_id": script_id})
+    return script_id
+
+
+CHANGE: Final = """
+UPDATE medic.registered_scripts SET version = version + 1, updated_at = now() WHERE script_id = %(script_id)s
+"""
+
+
+def change(tx: Transaction, script_id: int, version: NewScriptVersion) -> None:
+    """Write a further version of a script that is locked."""
+    tx.execute(CHANGE, {"script_id": script_id})
+    tx.execute(ADD_VERSION, {**asdict(version), "script_id": script_id})
+
+
+DELETE: Final = "DELETE FROM medic.registered_scripts WHERE script_id = %(script_id)s"
+
+
+def delete(tx: Transaction, script_id: int) -> None:
+    """Remove a script; its versions stay."""
+    tx.execute(DELETE, {"script_id": script_id})

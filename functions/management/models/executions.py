@@ -1,0 +1,90 @@
+"""Executions of playbooks, as people read and steer them."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from pydantic import Field, JsonValue
+
+from medic_core.domain.repair.execution import Cause, ExecutionStatus, Outcome, StepStatus
+from medic_core.domain.repair.playbooks import StepType
+from medic_core.store.approvals import ApprovalStatus
+from models.fields import FromRow, Note, Strict
+
+
+class Reason(Strict):
+    """Why."""
+
+    reason: Note = ""
+
+
+class ReadExecution(FromRow):
+    """An execution."""
+
+    execution_id: int
+    playbook_id: int
+    playbook_name: str
+    version: int = Field(description="Of the playbook, when it began; a later one does not concern it")
+    service_id: int | None
+    heartbeat_name: str | None
+    alert_id: int | None
+    trigger_id: int | None
+    cause: Cause
+    started_by: str
+    status: ExecutionStatus
+    outcome: Outcome | None = Field(description="How it ended; null while it has not")
+    because: str
+    current_step: int = Field(description="The index of its step, `finally` counted on")
+    context: dict[str, JsonValue] = Field(description="Its variables")
+    created_at: datetime
+    started_at: datetime | None
+    completed_at: datetime | None
+
+
+class ReadStep(FromRow):
+    """One try of a step."""
+
+    step_index: int
+    attempt: int
+    step_name: str
+    type: StepType
+    status: StepStatus
+    output: str | None
+    error_message: str | None
+    started_at: datetime
+    completed_at: datetime | None
+
+
+class ReadApproval(FromRow):
+    """What an execution asked people last."""
+
+    status: ApprovalStatus
+    step_index: int | None = Field(description="The step that asks; null where the playbook as a whole does")
+    message: str
+    approvers: list[str]
+    requested_at: datetime
+    expires_at: datetime
+    decided_by: str | None
+    decided_at: datetime | None
+    reason: str
+
+
+class ReadExecutionWithSteps(ReadExecution):
+    """An execution with what it did."""
+
+    steps: list[ReadStep]
+    approval: ReadApproval | None
+
+
+class PendingApproval(FromRow):
+    """An approval that is waited for."""
+
+    request_id: int
+    execution_id: int
+    playbook_id: int
+    playbook_name: str
+    heartbeat_name: str | None
+    message: str
+    approvers: list[str]
+    requested_at: datetime
+    expires_at: datetime

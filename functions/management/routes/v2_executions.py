@@ -1,0 +1,112 @@
+"""/v2/executions: what playbooks do and did; cancel, approve, reject."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from aws_lambda_powertools.event_handler import Response
+from aws_lambda_powertools.event_handler.api_gateway import Router
+from aws_lambda_powertools.event_handler.openapi.params import Body, Query
+
+import door
+from door import Caller, Visitor
+from medic_core.domain.access.api_keys import Scope
+from medic_core.domain.repair.execution import ExecutionStatus
+from medic_core.errors import NotFound
+from medic_core.flows import executions_by_people
+from medic_core.store import approvals, execution_lists
+from medic_core.store.connection import Transaction
+from medic_core.store.execution_lists import Wanted
+from models.executions import (
+    PendingApproval,
+    ReadApproval,
+    ReadExecution,
+    ReadExecutionWithSteps,
+    ReadStep,
+    Reason,
+)
+from models.fields import DEFAULT_LIMIT, Cursor, Envelope, Limit, Page, PathId, QueryId
+from models.pages import id_cursor, page, read_id_cursor
+
+router = Router()  # type: ignore[no-untyped-call]
+TAG = "executions"
+
+
+@door.route(router, "GET", "/v2/executions", needs=Scope.READ, tag=TAG)
+def listed(
+    playbook_id: QueryId = None,
+    service_id: QueryId = None,
+    alert_id: QueryId = None,
+    status: Annotated[list[ExecutionStatus] | None, Query(description="Any of these")] = None,
+    limit: Limit = DEFAULT_LIMIT,
+    cursor: Cursor = None,
+) -> Response[Envelope[Page[ReadExecution]]]:
+    """Executions, newest first."""
+    statuses = [one.value for one in status] if status else None
+    wanted = Wanted(playbook_id=playbook_id, service_id=service_id, alert_id=alert_id, statuses=statuses)
+    with door.DATABASE.autocommit() as connection:
+        rows = execution_lists.listed(connection, wanted, read_id_cursor(cursor), limit + 1)
+    return door.answer(page(rows, limit, ReadExecution.model_validate, lambda row: id_cursor(row.execution_id)))
+
+
+@door.route(router, "GET", "/v2/executions/<execution_id>", needs=Scope.READ, tag=TAG)
+def read(execution_id: PathId) -> Response[Envelope[ReadExecutionWithSteps]]:
+    """One execution with its steps, each try of them, and what it asked people."""
+    with door.DATABASE.transaction() as tx:
+        return door.answer(_read(tx, execution_id))
+
+
+@door.route(router, "POST", "/v2/executions/<execution_id>/cancel", needs=Scope.WRITE, tag=TAG)
+def cancelled(
+    caller: Caller, execution_id: PathId, wanted: Annotated[Reason, Body()] = Reason()
+) -> Response[Envelope[ReadExecutionWithSteps]]:
+    """End an execution, whatever it waits for. What a step has sent already cannot be called back."""
+    with door.DATABASE.transaction() as tx:
+        executions_by_people.cancel(tx, execution_id, caller.actor, wanted.reason)
+        found = _read(tx, execution_id)
+    return door.answer(found, "Execution cancelled.")
+
+
+@door.route(router, "POST", "/v2/executions/<execution_id>/approve", needs=Scope.WRITE, tag=TAG)
+def approved(
+    caller: Caller, execution_id: PathId, wanted: Annotated[Reason, Body()] = Reason()
+) -> Response[Envelope[ReadExecutionWithSteps]]:
+    """Let an execution go on that waits for an approval. The first decision counts."""
+    return _answered(caller, execution_id, wanted.reason, approve=True)
+
+
+@door.route(router, "POST", "/v2/executions/<execution_id>/reject", needs=Scope.WRITE, tag=TAG)
+def rejected(
+    caller: Caller, execution_id: PathId, wanted: Annotated[Reason, Body()] = Reason()
+) -> Response[Envelope[ReadExecutionWithSteps]]:
+    """End an execution that waits for an approval. The first decision counts."""
+    return _answered(caller, execution_id, wanted.reason, approve=False)
+
+
+@door.route(router, "GET", "/v2/approvals", needs=Scope.READ, tag=TAG)
+def approvals_listed(limit: Limit = DEFAULT_LIMIT, cursor: Cursor = None) -> Response[Envelope[Page[PendingApproval]]]:
+    """Approvals that are waited for, oldest first."""
+    with door.DATABASE.autocommit() as connection:
+        rows = approvals.pending(connection, read_id_cursor(cursor) or 0, limit + 1)
+    return door.answer(page(rows, limit, PendingApproval.model_validate, lambda row: id_cursor(row.request_id)))
+
+
+def _answered(
+    caller: Visitor, execution_id: int, reason: str, *, approve: bool
+) -> Response[Envelope[ReadExecutionWithSteps]]:
+    with door.DATABASE.transaction() as tx:
+        executions_by_people.answer(tx, execution_id, caller.actor, reason, approved=approve)
+        found = _read(tx, execution_id)
+    return door.answer(found, "Approved." if approve else "Rejected.")
+
+
+def _read(tx: Transaction, execution_id: int) -> ReadExecutionWithSteps:
+    found = execution_lists.listed(tx, Wanted(execution_id=execution_id))
+    if not found:
+        raise NotFound(executions_by_people.NO_EXECUTION)
+    approval = approvals.newest(tx, execution_id)
+    return ReadExecutionWithSteps(
+        **ReadExecution.model_validate(found[0]).model_dump(),
+        steps=[ReadStep.model_validate(step) for step in execution_lists.steps(tx, execution_id)],
+        approval=ReadApproval.model_validate(approval) if approval is not None else None,
+    )
