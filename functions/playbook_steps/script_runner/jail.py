@@ -226,12 +226,12 @@ def _end_orphans(before: set[int]) -> None:
         return processes.alive_below(processes.children() - before - KEEPERS)
 
     until = time.monotonic() + keeper.KILL_SECONDS
-    while orphans() and time.monotonic() < until:
+    while (ours := processes.children() - before - KEEPERS) and time.monotonic() < until:
         processes.kill_all(orphans)
         select.select([], [], [], keeper.LOOK_SECONDS)
-    for pid in processes.children() - before - KEEPERS:
-        with contextlib.suppress(ChildProcessError):
-            os.waitpid(pid, os.WNOHANG)
+        for pid in ours:
+            with contextlib.suppress(ChildProcessError):
+                os.waitpid(pid, os.WNOHANG)
 
 
 def _report(order: ScriptOrder, result: Mapping[str, Any]) -> ScriptReport:

@@ -75,6 +75,8 @@ class Script:
     def __init__(self, job: dict[str, Any], folder: Path, user: int | None) -> None:
         self.user = user
         self.status: int | None = None
+        #: All that the script started is a child of this process or comes from one: without children nothing is left.
+        self.has_children = True
         self._wake, wake = os.pipe()
         for end in (self._wake, wake):
             os.set_blocking(end, False)
@@ -99,24 +101,24 @@ class Script:
         while self.status is None and (left := until - time.monotonic()) > 0:
             self._look(left)
 
-    def end(self) -> list[int]:
+    def end(self) -> list[str]:
         """End all that still runs: asked first, then killed. Returns what resists."""
-        if self.status is None or descendants():
+        self._reap()
+        if self.has_children:
             with contextlib.suppress(ProcessLookupError, PermissionError):
                 os.killpg(self.pid, signal.SIGTERM)
             until = time.monotonic() + GRACE_SECONDS
-            while time.monotonic() < until and (descendants() or self.status is None):
+            while self.has_children and time.monotonic() < until:
                 self._look(LOOK_SECONDS)
         until = time.monotonic() + KILL_SECONDS
-        while descendants() and time.monotonic() < until:
+        while self.has_children and time.monotonic() < until:
             kill_all(descendants) if self.user is None else kill_all_of(self.user)
             self._look(LOOK_SECONDS)
-        self._reap()
         # All that wrote is dead: what a pipe still holds is less than this.
         for read in list(self.streams) * 4:
             if select.select([read], [], [], 0)[0]:
                 self._take(read)
-        return sorted(descendants())
+        return [f"process {pid}" for pid in sorted(descendants())] or (["a process"] if self.has_children else [])
 
     def _look(self, seconds: float) -> None:
         """Wait for output or an end, so long at most, and take it in."""
@@ -134,10 +136,12 @@ class Script:
                 self.poll.unregister(read)
 
     def _reap(self) -> None:
-        with contextlib.suppress(ChildProcessError):
+        try:
             while (found := os.waitpid(-1, os.WNOHANG))[0]:
                 if found[0] == self.pid:
                     self.status = found[1]
+        except ChildProcessError:
+            self.has_children = False
 
 
 def _on_stdin(text: str, folder: Path) -> int:
@@ -219,7 +223,7 @@ def keep(job: dict[str, Any]) -> dict[str, Any]:
         script = Script(job, folder, user)
         script.listen(time.monotonic() + job["timeout"])
         timed_out = script.status is None
-        left = [f"process {pid}" for pid in script.end()]
+        left = script.end()
     finally:
         is_wiped = wiped(folder)
     left += [] if is_wiped else [str(folder)]

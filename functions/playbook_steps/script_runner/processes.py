@@ -119,7 +119,7 @@ def is_alone() -> bool:
     while pid in parents:
         ancestors.add(pid)
         pid = parents[pid]
-    return LINUX and {one.pid for one in _of(os.getuid())} <= ancestors
+    return LINUX and {one.pid for one in _of(os.getuid()) if not one.is_dead} <= ancestors
 
 
 def kill_all(find: Callable[[], set[int]]) -> None:
