@@ -26,7 +26,7 @@ def put(tx: Transaction, sealer: Sealer, name: str, value: str, description: str
     try:
         sealed = sealer.seal(value.encode(), sealing_context(name, version))
     except ValueError as error:
-        raise Unavailable(f"Secrets cannot be kept: {error}.") from error
+        raise Unavailable(f"Secrets cannot be kept. {error}") from error
     secrets.put(tx, name, description, sealed, version, actor)
     action = AuditAction.SECRET_CREATED if version == 1 else AuditAction.SECRET_CHANGED
     audit_log.add(tx, [Entry(action, actor, details={"name": name, "version": version})])
