@@ -18,7 +18,7 @@ DATABASE = Database(SETTINGS.database_url)
 NOTIFICATIONS = SqsQueue(SETTINGS.notifications_url)
 MEANS = Means(
     sealer(SETTINGS.secrets_key, SETTINGS.former_secrets_keys, SETTINGS.kms_key_id),
-    sealer(SETTINGS.orders_key, (), SETTINGS.kms_key_id),
+    sealer(SETTINGS.orders_key, (), SETTINGS.kms_key_id, "MEDIC_ORDERS_KEY"),
 )
 LOGGER = telemetry.logger("advance")
 COUNTS = telemetry.Counts("advance")

@@ -12,7 +12,7 @@ import pytest
 
 from medic_core.adapters.destinations import REFUSED, refuse_at_sight
 from medic_core.adapters.public_only import public_only
-from medic_core.adapters.safe_http import post
+from medic_core.adapters.safe_http import post, request
 from medic_core.domain.access.addresses import InvalidUrl
 from tests.unit.access.test_addresses import REFUSED as BADLY_SPELLED
 from tests.unit.access.test_addresses import TO_THE_INSIDE
@@ -207,3 +207,11 @@ def test_who_drips_is_cut_off(drips: str) -> None:
         done.set()
         dripping.join()
     assert (answer.status, answer.error, answer.timed_out) == (None, "there was no answer in time", True)
+
+
+def test_where_there_is_no_answer_it_says_whether_anything_was_sent() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        port = listener.getsockname()[1]
+        host = f"127.0.0.1:{port}"
+        assert request("POST", f"http://{host}/", b"{}", {}, (host,), 0.3).sent
+    assert not request("POST", f"http://{host}/", b"{}", {}, (host,), 0.3).sent

@@ -78,11 +78,16 @@ def test_flapping_is_said_whatever_the_alert_that_it_is_told_with(kind: str) -> 
     assert headline(a_notification(AlertEvent.FLAPPING, kind=kind)) == "backup is flapping"
 
 
+@pytest.mark.parametrize("kind", list(SAID))
+def test_an_escalation_says_what_did_not_help(kind: str) -> None:
+    escalated = a_notification(AlertEvent.ESCALATED, kind=kind, because="step 'restart' failed")
+    assert headline(escalated) == "Repair of backup did not help: step 'restart' failed"
+
+
 def test_every_kind_and_every_event_is_looked_at_here() -> None:
     assert set(SAID) == {*Trouble, INGEST_SILENT}
-    assert {*TOLD_AGAIN, AlertEvent.OPENED, AlertEvent.REMINDED, AlertEvent.FLAPPING, AlertEvent.RESOLVED} == set(
-        AlertEvent
-    )
+    told_otherwise = {AlertEvent.REMINDED, AlertEvent.FLAPPING, AlertEvent.ESCALATED, AlertEvent.RESOLVED}
+    assert {*TOLD_AGAIN, AlertEvent.OPENED} | told_otherwise == set(AlertEvent)
 
 
 @pytest.mark.parametrize("name", ["{name}", "{0}", "{", "%s", "{name.__class__}"])

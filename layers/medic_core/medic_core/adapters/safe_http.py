@@ -63,6 +63,8 @@ def request(
     try:
         connection.connect()
         sent = True
+        # Who takes a connection may think longer about the answer.
+        connection.timeout = seconds
         answer = _asked(connection, where, method, body, headers)
     except (HTTPError, OSError, ValueError) as error:
         answer = Answer(None, error=_plain(error), timed_out=_is_late(error), sent=sent)

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 from medic_core.domain.repair.execution import Run
-from medic_core.domain.repair.orders import Verdict, mask
+from medic_core.domain.repair.orders import Verdict, as_json, keepable, mask
 from medic_core.domain.repair.playbooks import Condition, Method, Step, Webhook
 from medic_core.domain.repair.variables import CannotRender, Values, fill_all, fill_headers, fill_url, secrets_in
 from medic_core.domain.routing.retries import Answer
@@ -143,25 +143,15 @@ def _report(prepared: Prepared, answer: Answer) -> dict[str, Any]:
     if answer.status is None:
         verdict = Verdict.UNKNOWN if answer.sent else Verdict.FAILED
         return _kept(verdict, asked, answer.error)
-    body = mask(answer.body, prepared.hidden)
+    body = keepable(mask(answer.body, prepared.hidden))
     output = f"{asked} answered {answer.status}" + (f"\n{body}" if body else "")
-    data = {"status_code": answer.status, "body": _as_json(body)}
+    data = {"status_code": answer.status, "body": as_json(body, body)}
     if answer.status in prepared.success_codes:
         return _kept(Verdict.DONE, output, data=data)
     expected = ", ".join(map(str, prepared.success_codes))
     return _kept(Verdict.FAILED, output, f"answered {answer.status}, not {expected}", data)
 
 
-def _as_json(body: str) -> Any:
-    """The answer as later steps can take it apart; its text where it is no JSON."""
-    try:
-        return json.loads(body)
-    except (ValueError, RecursionError):
-        return body
-
-
 def _kept(verdict: Verdict, output: str = "", error: str = "", data: Mapping[str, Any] | None = None) -> dict[str, Any]:
-    """A report as it is kept; Postgres takes no NUL."""
-    found = {"verdict": verdict.value, "output": output, "error": error, "data": dict(data or {})}
-    clean: dict[str, Any] = json.loads(json.dumps(found).replace("\\u0000", ""))
-    return clean
+    """A report as it is kept."""
+    return {"verdict": verdict.value, "output": output, "error": error, "data": dict(data or {})}

@@ -94,7 +94,7 @@ class ScriptReport:
     @property
     def data(self) -> dict[str, Any]:
         """What later steps can use of it: `output` is taken apart where all of stdout is JSON."""
-        found = self.output if self.truncated else _parsed(STDERR_LINE.split(self.output, maxsplit=1)[0], self.output)
+        found = self.output if self.truncated else as_json(STDERR_LINE.split(self.output, maxsplit=1)[0], self.output)
         return {"exit_code": self.exit_code, "output": found}
 
     def to_bytes(self) -> bytes:
@@ -111,7 +111,7 @@ class ScriptReport:
             raise ValueError("This is no report of a script.") from None
 
 
-def _parsed(text: str, otherwise: str) -> Any:
+def as_json(text: str, otherwise: str) -> Any:
     """The JSON that a text is; `otherwise` where it is none, or one that Postgres would not keep."""
     try:
         found = json.loads(text)
@@ -132,6 +132,11 @@ def _can_be_kept(value: Any, depth: int = 0) -> bool:
             return depth < DEEPEST and all(_can_be_kept(one, depth + 1) for one in value)
         case _:
             return True
+
+
+def keepable(text: str) -> str:
+    """The text as Postgres keeps it: without NULs and unpaired surrogates."""
+    return SURROGATE.sub("\ufffd", text.replace("\0", ""))
 
 
 def mask(text: str, hidden: Iterable[str]) -> str:
