@@ -14,6 +14,21 @@ from medic_core import domain, store
 from medic_core.domain.access.api_keys import Scope
 from medic_core.domain.access.rate_limits import Endpoints
 from medic_core.domain.alerting.alerts import INGEST_SILENT, AlertEvent, AlertStatus, Priority
+from medic_core.domain.repair.audit import AuditAction
+from medic_core.domain.repair.execution import (
+    Cause,
+    DirectiveKind,
+    Doing,
+    ExecutionStatus,
+    Outcome,
+    Phase,
+    StepStatus,
+)
+from medic_core.domain.repair.kill_switches import KillLevel
+from medic_core.domain.repair.orders import Interpreter, Verdict
+from medic_core.domain.repair.playbooks import ApprovalMode, Check, Method, OnFailure, OnTimeout, StepType
+from medic_core.domain.repair.rehearsal import CannedStatus, What
+from medic_core.domain.repair.triggers import TriggerMode
 from medic_core.domain.routing.messages import NoticeKind
 from medic_core.domain.routing.targets import Channel, Mode
 from medic_core.domain.routing.working_hours import Period
@@ -23,9 +38,12 @@ from medic_core.domain.watching.schedules import ScheduleKind
 from medic_core.domain.watching.signals import SignalKind, Unmatched
 from medic_core.domain.watching.snapshots import Action
 from medic_core.domain.watching.states import Health, Trouble
+from medic_core.store.approvals import ApprovalStatus
 from medic_core.store.connection import Database
 from medic_core.store.deliveries import Status
+from medic_core.store.firings import FiringDecision
 from medic_core.store.outbox import Topic
+from medic_core.store.repair_batches import BatchStatus
 from medic_core.store.service_lists import Sort
 from tests.builders import rows
 
@@ -50,9 +68,26 @@ SETS: dict[tuple[str, str], set[str]] = {
     ("services", "notification_mode"): set(Mode),
     ("api_keys", "scopes"): set(Scope),
     ("service_snapshots", "action_type"): set(Action),
+    ("playbook_versions", "approval_mode"): set(ApprovalMode),
+    ("playbook_triggers", "mode"): set(TriggerMode),
+    ("playbook_executions", "cause"): set(Cause),
+    ("playbook_executions", "status"): set(ExecutionStatus),
+    ("playbook_executions", "outcome"): set(Outcome),
+    ("playbook_step_results", "step_type"): set(StepType),
+    ("playbook_step_results", "status"): set(StepStatus),
+    ("approval_requests", "status"): set(ApprovalStatus),
+    ("script_versions", "interpreter"): set(Interpreter),
+    ("kill_switches", "level"): set(KillLevel),
+    ("repair_batches", "status"): set(BatchStatus),
+    ("trigger_firings", "decision"): set(FiringDecision),
+    ("remediation_audit_log", "action_type"): set(AuditAction),
 }
 #: What people choose from in a request, and what a JSON column is read by.
-NOT_OF_A_COLUMN = {Sort, Endpoints, ScheduleKind}
+NOT_OF_A_COLUMN = {Sort, Endpoints, ScheduleKind, CannedStatus, What}
+#: The language of playbooks, which their JSON Schema spells (test_playbook_schema.py).
+OF_PLAYBOOKS = {OnFailure, OnTimeout, Check, Method}
+#: What the brain keeps in `progress` and tells the state machine, and what a runner reports.
+OF_EXECUTIONS = {Phase, Doing, DirectiveKind, Verdict}
 #: The CHECKs that compare a column with a word or a list of them.
 CHECKS = r"""
     SELECT t.relname, a.attname, pg_get_constraintdef(c.oid)
@@ -89,4 +124,4 @@ def test_the_database_allows_what_the_domain_knows(database: Database, table: st
 
 def test_every_closed_set_is_looked_at() -> None:
     looked_at = {type(value) for values in SETS.values() for value in values} - {str}
-    assert looked_at | NOT_OF_A_COLUMN == set(enums())
+    assert looked_at | NOT_OF_A_COLUMN | OF_PLAYBOOKS | OF_EXECUTIONS == set(enums())

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import base64
 import json
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from medic_core.adapters.sealing import sealer
+from medic_core.domain.repair.orders import ScriptReport, Verdict
 from medic_core.store.connection import Database
 from tests.builders import a_service, rows
 from tests.contract.test_template import FUNCTIONS
@@ -38,6 +41,28 @@ def test_they_are_taken(functions: Functions, database: Database, monkeypatch: p
     assert functions.module("replay").handler(recorded("replay"), context) == {"batchItemFailures": []}
     assert functions.module("housekeeping").handler(recorded("housekeeping"), context)["partitions_dropped"] == 0
     assert rows(database, "SELECT count(*) FROM medic.heartbeat_events") == [(2,)]
+
+
+def test_those_of_the_state_machine_are_taken_and_sent_away_where_there_is_no_such_execution(
+    functions: Functions,
+) -> None:
+    context = LambdaContext()
+    assert functions.module("advance").handler(recorded("advance"), context)["kind"] == "fail"
+    assert functions.module("webhook_step").handler(recorded("webhook_step"), context) == {"reported": False}
+    assert functions.module("ask_approval").handler(recorded("ask_approval"), context) == {}
+    assert functions.module("mark_failed").handler(recorded("mark_failed"), context) == {}
+
+
+def test_the_order_of_a_script_opens_with_the_key_of_the_example_alone(
+    functions: Functions, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    example = json.loads((EVENTS.parent / "env.json.example").read_text())
+    monkeypatch.setenv("MEDIC_ORDERS_KEY", example["Parameters"]["MEDIC_ORDERS_KEY"])
+    answer = functions.module("script_step").handler(recorded("script_step"), LambdaContext())
+    context = {"purpose": "script-report", "execution": "1", "seq": "1"}
+    sealed = base64.b64decode(answer["report"])
+    report = ScriptReport.from_bytes(sealer(example["Parameters"]["MEDIC_ORDERS_KEY"], (), "").open(sealed, context))
+    assert (report.verdict, report.output) == (Verdict.DONE, "hello nightly-backup\n")
 
 
 def test_a_tick_sweeps(functions: Functions, database: Database, monkeypatch: pytest.MonkeyPatch) -> None:

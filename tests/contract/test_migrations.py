@@ -15,22 +15,33 @@ from medic_core.adapters import hashing
 from medic_core.adapters.migrations import apply_all, roll_back
 from medic_core.domain.access.api_keys import Scope
 from medic_core.domain.access.rate_limits import Endpoints
+from medic_core.domain.repair.kill_switches import KillLevel
 from medic_core.domain.routing.messages import NoticeKind
 from medic_core.domain.routing.targets import Defaults
 from medic_core.domain.watching.signals import SignalKind
-from medic_core.flows import change, keys, maintain
+from medic_core.flows import change, edit_triggers, keys, kill_switches, maintain, scripts, secrets
 from medic_core.flows.change import By
+from medic_core.flows.consider import Rules, consider_alerts
 from medic_core.flows.housekeep import make_partitions
 from medic_core.flows.keys import ensure_admin_key
 from medic_core.flows.plan_deliveries import plan_notice, plan_notification
 from medic_core.flows.sweep import sweep
-from medic_core.store import alerts, connection, idempotency_keys, notices, schema_lock, target_health
+from medic_core.store import (
+    alert_attention,
+    connection,
+    idempotency_keys,
+    notices,
+    repair_batches,
+    schema_lock,
+    target_health,
+)
 from medic_core.store.connection import Database
 from medic_core.store.targets import TARGETS, WEBHOOKS
 from medic_core.store.working_hours import SCHEDULES
 from tests.builders import a_service, hears, rows, time_passes
 from tests.fixtures.functions import ADMIN_KEY
 from tests.fixtures.postgres import MIGRATIONS, PostgresServer
+from tests.fixtures.repairing import SECRETS, Hand, a_playbook, started
 
 FORWARD = sorted(path.name for path in MIGRATIONS.glob("*.sql") if ".rollback." not in path.name)
 ROLLBACKS = sorted(path.name for path in MIGRATIONS.glob("*.rollback.sql"))
@@ -61,6 +72,7 @@ def lived_in(url: str) -> None:
     leave_administration(database)
     leave_routing(database)
     leave_jobs(database)
+    leave_repairs(database)
     used = [table for (table,) in rows(database, TABLES) if not re.search(r"_(default|\d{8})$", table)]
     empty = [table for table in used if not rows(database, f"SELECT 1 FROM medic.{table} LIMIT 1")]
     database.close()
@@ -91,7 +103,7 @@ def leave_routing(database: Database) -> None:
         times = {"start_time": now, "end_time": now + timedelta(hours=1), "recurrence": None, "timezone": "UTC"}
         maintain.create(tx, {"name": "move", "notify": True, "service_ids": [1], **times}, "a person")
         notice_id = notices.add(tx, NoticeKind.MAINTENANCE_STARTED, "It begins", "as planned")
-        alerts.acknowledge(tx, 1, "a person", "seen")
+        alert_attention.acknowledge(tx, 1, "a person", "seen")
         tx.execute(
             "INSERT INTO medic.alert_events (alert_id, event, at, because, consecutive_failures)"
             " VALUES (1, 'reminded', now(), 'still so', 1)"
@@ -116,6 +128,27 @@ def leave_jobs(database: Database) -> None:
     kinds = {kind for (kind,) in rows(database, "SELECT kind FROM medic.alerts WHERE resolved_at IS NULL")}
     assert {"duration_exceeded", "stale_run"} <= kinds
     assert rows(database, "SELECT count(*) FROM medic.alert_events WHERE event = 'flapping'") == [(1,)]
+
+
+def leave_repairs(database: Database) -> None:
+    """A playbook that was started by an alert and asks people, one that is held, a script, a secret, a kill switch."""
+    playbook_id = a_playbook(database, {"type": "wait", "duration": "1h"}, approval="required")
+    with database.transaction() as tx:
+        edit_triggers.create(tx, playbook_id, {"service_pattern": "*", "consecutive_failures": 1}, "a person")
+        tx.execute("UPDATE medic.alerts SET considered_failures = 0, told_at = now()")
+    assert consider_alerts(database, Rules(5)).started > 0
+    Hand(database, 1).turn()
+    calls = a_playbook(database, {"type": "webhook", "url": "https://example.com"})
+    Hand(database, started(database, calls)).turn()
+    with database.transaction() as tx:
+        repair_batches.open_for(tx, 1, "many at once", timedelta(hours=1))
+        scripts.create(tx, {"name": "s", "content": "true", "interpreter": "bash", "timeout_seconds": 1}, "a person")
+        secrets.put(tx, SECRETS, "TOKEN", "value", "", "a person")
+        kill_switches.throw(tx, KillLevel.GLOBAL, None, "", "a person")
+        tx.execute(
+            "INSERT INTO medic.alert_events (alert_id, event, at, because, consecutive_failures)"
+            " VALUES (1, 'escalated', now(), 'did not help', 1)"
+        )
 
 
 #: All that a migration can make: columns, constraints, indexes, relations with their storage, comments.

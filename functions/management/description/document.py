@@ -39,6 +39,13 @@ TAGS = {
     "deliveries": "What was sent to whom, and what came of it",
     "maintenance": "Times in which silence is expected",
     "slack": "Buttons in messages",
+    "playbooks": "What repairs a service, step by step",
+    "triggers": "Which alerts start which playbook, and what came of it",
+    "executions": "What playbooks do and did",
+    "scripts": "What script steps may run",
+    "secrets": "What steps need and nobody is shown",
+    "kill switches": "What is not to be repaired",
+    "audit log": "What repairs did, and who had them do it",
     "v1": "As users of v1 know it: intervals in minutes, flags 0 or 1",
     "health": "Is Medic itself well?",
     "docs": "This description",
@@ -85,11 +92,21 @@ WITH_VERSION = (
     "/v2/targets/{target_id}",
     "/v2/webhooks/{webhook_id}",
     "/v2/maintenance-windows/{window_id}",
+    "/v2/playbooks/{playbook_id}",
+    "/v2/scripts/{script_id}",
 )
 #: These change nothing that has a version.
-WITHOUT_VERSION = ("/silence", "/test", "/redeliver")
+WITHOUT_VERSION = (
+    *("/silence", "/test", "/redeliver"),
+    *("/execute", "/versions", "/versions/{version}", "/diff", "/stats", "/match", "/triggers"),
+)
 #: Signed instead of keyed, and a form instead of JSON.
 SIGNED = "/v2/slack/interactions"
+#: Opened by a secret of its own.
+TRIGGERED = "/v2/webhooks/playbooks/{playbook_id}/trigger"
+SECRET: tuple[str, str, Json] = ("X-Webhook-Secret", "What MEDIC_TRIGGER_SECRET is set to", {})
+#: Also answered as a table.
+TABLE = "/v2/audit-logs"
 FORM: Json = {
     "required": True,
     "content": {
@@ -104,7 +121,7 @@ FORM: Json = {
 }
 #: These answer the same when they have bad news.
 WITH_ILLNESS = ("/health", "/health/ready")
-CHANGING = {"post", "patch", "delete"}
+CHANGING = {"post", "put", "patch", "delete"}
 
 
 def document(resolver: ApiGatewayResolver) -> Json:
@@ -125,6 +142,12 @@ def document(resolver: ApiGatewayResolver) -> Json:
     for path, operations in heartbeats.paths().items():
         found["paths"].setdefault(path, {}).update(operations)
     found["paths"][SIGNED]["post"]["requestBody"] = FORM
+    content = found["paths"][TABLE]["get"]["responses"]["200"]["content"]
+    as_json, as_text = content["application/json"]["schema"]["anyOf"]
+    found["paths"][TABLE]["get"]["responses"]["200"]["content"] = {
+        "application/json": {"schema": as_json},
+        "text/csv": {"schema": as_text},
+    }
     found["paths"] = dict(sorted(found["paths"].items()))
     components = found["components"]
     components["headers"] = {name: _described(*header) for name, header in HEADERS.items()}
@@ -162,7 +185,8 @@ def _complete(path: str, method: str, operation: Json) -> None:
             responses[status] = {"$ref": f"#/components/responses/{status}"}
     if path in WITH_ILLNESS:
         responses["503"] = {**responses["200"], "description": "Something fails that Medic cannot do without"}
-    asked = [ACTOR] if can_repeat or method in {"patch", "delete"} else []
+    asked = [ACTOR] if can_repeat or method in {"put", "patch", "delete"} else []
+    asked += [SECRET] if path == TRIGGERED else []
     asked += [IF_MATCH] if has_version and method in CHANGING else []
     asked += [IDEMPOTENCY_KEY] if can_repeat else []
     if asked:
@@ -174,7 +198,7 @@ def _problems(path: str, method: str, operation: Json, *, can_repeat: bool, has_
     is_change = method in CHANGING and path.startswith("/v2/") and path != SIGNED
     possible = {
         "400": True,
-        "401": operation["security"],
+        "401": operation["security"] or path == TRIGGERED,
         "403": operation["security"] or path == SIGNED,
         "404": "{" in path or (path == "/heartbeat" and method == "post"),
         "409": is_change,
@@ -182,7 +206,7 @@ def _problems(path: str, method: str, operation: Json, *, can_repeat: bool, has_
         "413": "requestBody" in operation,
         "422": can_repeat,
         "429": True,
-        "503": operation["security"] or path == SIGNED,
+        "503": operation["security"] or path in {SIGNED, TRIGGERED},
     }
     return [status for status, is_possible in possible.items() if is_possible]
 

@@ -35,7 +35,7 @@ def listed(
     end_date: QueryMoment = None,
     limit: Limit = DEFAULT_LIMIT,
     cursor: Cursor = None,
-) -> Response[Envelope[Page[ReadEntry]]]:
+) -> Response[Envelope[Page[ReadEntry]] | str]:
     """Entries, newest first; as a table for `Accept: text/csv`."""
     wanted = Wanted(
         execution_id=execution_id,
@@ -55,6 +55,5 @@ def listed(
             "X-Has-More": str(found.has_more).lower(),
             **({"X-Cursor": found.cursor} if found.cursor else {}),
         }
-        table: Response[Any] = Response(200, f"{CSV}; charset=utf-8", as_csv(rows[:limit]), headers=headers)
-        return table
+        return Response(200, f"{CSV}; charset=utf-8", as_csv(rows[:limit]), headers=headers)
     return door.answer(found)

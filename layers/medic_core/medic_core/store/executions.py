@@ -310,7 +310,7 @@ RECENT: Final = """
 SELECT count(*)::int AS recent,
        count(*) FILTER (WHERE completed_at IS NULL AND playbook_id = %(playbook_id)s)::int AS active
   FROM medic.playbook_executions
- WHERE service_id = %(service_id)s AND (created_at > now() - %(window)s OR completed_at IS NULL)
+ WHERE service_id = %(service_id)s AND (created_at > now() - %(window)s::interval OR completed_at IS NULL)
 """
 
 

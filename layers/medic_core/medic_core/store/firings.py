@@ -96,7 +96,7 @@ def claim(tx: Transaction, batch: int) -> tuple[int, list[Unconsidered]]:
 FAILING: Final = """
 SELECT (SELECT count(*)::int FROM medic.services s WHERE s.active AND lower(s.service_name) ~ %(regex)s) AS services,
        (SELECT count(DISTINCT a.service_id)::int FROM medic.alerts a JOIN medic.services s USING (service_id)
-         WHERE a.opened_at > now() - %(window)s AND lower(s.service_name) ~ %(regex)s) AS failing
+         WHERE a.opened_at > now() - %(window)s::interval AND lower(s.service_name) ~ %(regex)s) AS failing
 """
 
 
