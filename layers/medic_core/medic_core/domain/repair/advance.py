@@ -56,6 +56,9 @@ from medic_core.domain.repair.walk_ending import Next, poll_interval
 MOST_REPEATS = 3
 #: What a runner needs besides its step: to start, to answer.
 RUNNER_MARGIN = timedelta(seconds=30)
+LONGEST_PROBE = timedelta(seconds=30)
+LOST = "the state machine lost it"
+ALERT_IS = {True: "the alert is over", False: "the alert is not over"}
 
 
 def advance(run: Run, progress: Progress, event: Event, around: Around) -> Turn:
@@ -63,6 +66,17 @@ def advance(run: Run, progress: Progress, event: Event, around: Around) -> Turn:
     brain = _Brain(run, progress, around)
     following = brain.hear(event)
     return Turn(brain.at, tuple(brain.effects), following)
+
+
+def _probed(event: Event) -> Seen:
+    """What a look over HTTP found. One that nobody answered, or that never came to be, has not found what it wants."""
+    match event:
+        case Reported(verdict=verdict, output=output, error=error):
+            return Seen(verdict is Verdict.DONE, output or error)
+        case Died(error=error):
+            return Seen(met=False, detail=error)
+        case _:
+            return Seen(met=False, detail=LOST)
 
 
 class _Brain(Approvals):
@@ -74,9 +88,13 @@ class _Brain(Approvals):
         if self.at.phase is Phase.OVER:
             assert self.at.ending is not None
             return self.last_word(self.at.ending)
-        if self.around.stopped_by is not None and self.at.phase is not Phase.VERIFICATION:
-            return self.stopped(event, self.around.stopped_by)
-        return self._heard(event)
+        by = self.around.stopped_by
+        return self._heard(event) if by is None or self._only_looks else self.stopped(event, by)
+
+    @property
+    def _only_looks(self) -> bool:
+        """Whether nothing is left but to find out whether it was a cure: that may go on in spite of a kill switch."""
+        return self.at.phase is Phase.VERIFICATION and not self.playbook.finally_steps
 
     def _heard(self, event: Event) -> Next:
         match self.at.doing:
@@ -109,7 +127,7 @@ class _Brain(Approvals):
         if not self.is_awake(self.at.until):
             return self.wait_on()
         if not self.is_awake(self.step_began + action.duration):
-            return self._timed_out()
+            return self.timed_out()
         return self.completed()
 
     def _polled(self, event: Event) -> Next:
@@ -127,7 +145,7 @@ class _Brain(Approvals):
         """Begin the next step that needs the state machine, doing on the way those that do not."""
         while self.at.position < self.end_of_phase:
             if self.is_late:
-                return self._timed_out()
+                return self.timed_out()
             following = self._take(self.step)
             if following is not None:
                 return following
@@ -165,10 +183,13 @@ class _Brain(Approvals):
                 return self.ask(self.at.position, timeout)
             case Condition():
                 return self._look(step)
-            case Webhook(timeout=timeout):
-                return self._run(Doing.CALL, DirectiveKind.WEBHOOK, timeout)
-            case Script(timeout=timeout):
-                return self._run(Doing.SCRIPT, DirectiveKind.SCRIPT, timeout)
+            case Webhook() | Script():
+                return self._act(step.action)
+
+    def _act(self, action: Webhook | Script) -> Directive:
+        if isinstance(action, Script):
+            return self._run(Doing.SCRIPT, DirectiveKind.SCRIPT, action.timeout)
+        return self._run(Doing.CALL, DirectiveKind.WEBHOOK, action.timeout)
 
     def _run(self, doing: Doing, kind: DirectiveKind, timeout: timedelta) -> Directive:
         self.move(doing=doing, until=None)
@@ -178,17 +199,17 @@ class _Brain(Approvals):
 
     def _once_more(self) -> Next:
         if self.is_late:
-            return self._timed_out()
+            return self.timed_out()
         self.move(attempt=self.at.attempt + 1, repeats=0, polls=0, step_began=self.now, doing=Doing.NOTHING)
         following = self._try(self.step)
         return following if following is not None else self.go_on()
 
     def _ran(self, event: Event) -> Next:
+        if self.at.doing is Doing.PROBE:
+            return self._condition_seen(_probed(event))
         match event:
-            case Reported(verdict=Verdict.UNKNOWN, error=error):
-                return self._in_doubt(error)
-            case Reported() if self.at.doing is Doing.PROBE:
-                return self._condition_seen(Seen(event.verdict is Verdict.DONE, event.output or event.error))
+            case Reported(verdict=Verdict.UNKNOWN, output=output, error=error):
+                return self._in_doubt(error, output)
             case Reported(verdict=Verdict.DONE, output=output, data=data):
                 return self.completed(output, data)
             case Reported(output=output, error=error, data=data):
@@ -196,30 +217,28 @@ class _Brain(Approvals):
             case Died(error=error, began=began):
                 return self._in_doubt(error) if began else self._again_or_failed(error)
             case _:
-                return self._in_doubt("the state machine lost it")
+                return self._in_doubt(LOST)
 
-    def _in_doubt(self, error: str) -> Next:
+    def _in_doubt(self, error: str, output: str = "") -> Next:
         if self.step.is_idempotent:
-            return self._again_or_failed(error)
+            return self._again_or_failed(error, output)
         step, index = self.step, self.at.position
-        self.effects.append(StepEnded(index, self.at.attempt, StepStatus.UNKNOWN, error=error))
+        self.effects.append(StepEnded(index, self.at.attempt, StepStatus.UNKNOWN, output, error))
         self.register(StepStatus.UNKNOWN, {}, error)
         because = f"nobody can tell whether step {step.name!r} had its effect: {error}"
         self.effects.append(Escalate(because))
         return self.broken(Ending(ExecutionStatus.FAILED, Outcome.UNKNOWN, because))
 
-    def _again_or_failed(self, error: str) -> Next:
+    def _again_or_failed(self, error: str, output: str = "") -> Next:
         """The same try again, under the same idempotency key."""
         if self.at.repeats >= MOST_REPEATS:
-            return self.failed(error)
+            return self.failed(error, output)
+        if self.is_late:
+            return self.timed_out()
         self.move(repeats=self.at.repeats + 1)
-        match self.step.action:
-            case Script(timeout=timeout):
-                return self._run(Doing.SCRIPT, DirectiveKind.SCRIPT, timeout)
-            case Webhook(timeout=timeout):
-                return self._run(Doing.CALL, DirectiveKind.WEBHOOK, timeout)
-            case _:
-                return self._look(self.step)
+        action = self.step.action
+        assert isinstance(action, Webhook | Script)
+        return self._act(action)
 
     def completed(self, output: str = "", data: Mapping[str, Any] | None = None) -> Next:
         self.note_end(StepStatus.COMPLETED, output, data=data or {})
@@ -251,7 +270,7 @@ class _Brain(Approvals):
         self.next_step()
         return self.go_on()
 
-    def _timed_out(self) -> Next:
+    def timed_out(self) -> Next:
         because = f"it took longer than {self.playbook.timeout}"
         if self.at.phase is Phase.FINALLY:
             self.leave_step("there was no time left")
@@ -267,11 +286,13 @@ class _Brain(Approvals):
         self.move(doing=Doing.POLL, until=None)
         match condition.check:
             case Check.ALERT_RESOLVED:
-                return self._condition_seen(Seen(self.around.alert_over, "the alert is over"))
+                return self._condition_seen(Seen(self.around.alert_over, ALERT_IS[self.around.alert_over]))
             case Check.HEARTBEAT_RECEIVED:
-                return LookForHeartbeats(self.step_began, condition.min_count, condition.status, condition.service)
+                return LookForHeartbeats(
+                    self.step_began, condition.min_count, condition.status, condition.service, condition.service_id
+                )
             case Check.HTTP_OK:
-                return self._run(Doing.PROBE, DirectiveKind.WEBHOOK, min(condition.timeout, timedelta(seconds=30)))
+                return self._run(Doing.PROBE, DirectiveKind.WEBHOOK, min(condition.timeout, LONGEST_PROBE))
 
     def _condition_seen(self, seen: Seen) -> Next:
         condition = self.step.action
@@ -282,7 +303,7 @@ class _Brain(Approvals):
         if self.now >= ends:
             return self.failed(f"{condition.check} was not so within {condition.timeout}", seen.detail)
         if self.is_late:
-            return self._timed_out()
+            return self.timed_out()
         until = min(self.now + poll_interval(self.at.polls, condition.timeout), ends)
         self.move(polls=self.at.polls + 1)
         return self.wait_until(Doing.POLL, until)

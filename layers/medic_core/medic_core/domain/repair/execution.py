@@ -266,12 +266,16 @@ class Directive:
 
 @dataclass(frozen=True, slots=True)
 class LookForHeartbeats:
-    """The brain wants to know whether a service was heard. `service` None: the execution's own."""
+    """The brain wants to know whether a service was heard.
+
+    The one with the heartbeat name `service`; without it the execution's own, or where that has none, `service_id`.
+    """
 
     since: datetime
     min_count: int = 1
     status: str | None = None
     service: str | None = None
+    service_id: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -84,12 +84,16 @@ class Walk:
         self.register(status, data or {}, error)
 
     def leave_step(self, because: str) -> None:
-        """A step that is under way is not waited for any more."""
-        if self.at.phase in {Phase.STEPS, Phase.FINALLY} and self.at.doing is not Doing.NOTHING:
+        """A step that is under way is not waited for any more. Between two tries none is: the last one has ended."""
+        if self.at.phase not in {Phase.STEPS, Phase.FINALLY} or self.at.doing is Doing.NOTHING:
+            return
+        if self.at.doing is Doing.PAUSE:
+            self.register(StepStatus.FAILED, {}, because)
+        else:
             self.note_end(StepStatus.FAILED, error=because)
 
     def register(self, status: StepStatus, data: Mapping[str, Any], error: str) -> None:
         """Keep the step's outcome for later ones, under the name that it gives."""
         if self.step.register is not None:
-            known = {"status": status.value, "error": error, **data}
+            known = {**data, "status": status.value, "error": error}
             self.move(outputs={**self.at.outputs, self.step.register: known})

@@ -25,6 +25,9 @@ from medic_core.domain.repair.execution import (
 from medic_core.domain.repair.playbooks import ApprovalMode, Ask, OnTimeout
 from medic_core.domain.repair.walk_ending import Endings, Next
 
+SILENCE_COUNTS = "approved by itself: somebody was asked, and nobody answered in time"
+NOBODY_ASKED = "nobody could be asked, so nobody's silence counts as consent"
+
 
 class Approvals(Endings):
     """Asks, and takes the answer."""
@@ -40,6 +43,14 @@ class Approvals(Endings):
     @abstractmethod
     def failed(self, error: str, output: str = "", data: Mapping[str, Any] | None = None) -> Next:
         """The step under way has failed."""
+
+    @abstractmethod
+    def broken(self, ending: Ending) -> Next:
+        """The step under way ends it all."""
+
+    @abstractmethod
+    def timed_out(self) -> Next:
+        """There is no time left for any of it."""
 
     def ask(self, index: int | None, within: timedelta) -> Directive:
         expires_at = self.now + within
@@ -78,7 +89,7 @@ class Approvals(Endings):
         because = f"rejected by {by}" if by else reason
         outcome = Outcome.REJECTED if by else Outcome.EXPIRED
         self.leave_step(because)
-        return self.finish(
+        return self.broken(
             Ending(ExecutionStatus.CANCELLED, outcome, because + (f": {reason}" if by and reason else ""))
         )
 
@@ -87,21 +98,31 @@ class Approvals(Endings):
             return self._nobody_answered_for_all(delivered=delivered)
         action = self.step.action
         assert isinstance(action, Ask)
+        if not self.is_awake(self.step_began + action.timeout):
+            # The time of the whole is over: what the step would do with its own does not matter any more.
+            self._silence_taken("no time was left for an answer")
+            return self.timed_out()
         match action.on_timeout:
+            case OnTimeout.APPROVE if delivered:
+                return self._approved(None, SILENCE_COUNTS)
             case OnTimeout.APPROVE:
-                return self._approved(None, "approved by itself: nobody answered in time")
+                self._silence_taken(NOBODY_ASKED)
+                return self.failed(NOBODY_ASKED)
             case OnTimeout.REJECT:
                 return self._rejected(None, "nobody answered in time")
             case OnTimeout.FAIL:
-                self.effects.append(AnswerTaken(self.at.position, approved=False, by=None, reason="nobody answered"))
+                self._silence_taken("nobody answered in time")
                 return self.failed("nobody answered in time")
+
+    def _silence_taken(self, reason: str) -> None:
+        self.effects.append(AnswerTaken(self._asked_by, approved=False, by=None, reason=reason))
 
     def _nobody_answered_for_all(self, *, delivered: bool) -> Next:
         """Silence is consent only where a `timeout:Xm` says so, somebody was really asked, and it is still needed."""
         if self.playbook.approval.mode is ApprovalMode.TIMEOUT and not self.has_recovered:
             if delivered:
-                return self._approved(None, "approved by itself: somebody was asked, and nobody answered in time")
-            because = "nobody could be asked, so nobody's silence counts as consent"
+                return self._approved(None, SILENCE_COUNTS)
+            because = NOBODY_ASKED
         elif self.has_recovered:
             because = "nobody answered, and the service has recovered"
         else:

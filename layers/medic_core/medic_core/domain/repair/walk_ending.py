@@ -32,6 +32,8 @@ FINALLY_WITHIN = timedelta(minutes=30)
 #: A condition is looked at after 5 s, then ever less often, at least once a minute: a day is some 1,440 looks.
 FIRST_POLL, SLOWEST_POLL, POLL_GROWTH = timedelta(seconds=5), timedelta(seconds=60), 1.3
 
+STOPPED = "it was stopped"
+
 Next = Directive | LookForHeartbeats
 
 
@@ -90,18 +92,27 @@ class Endings(Walk, ABC):
 
     def stopped(self, event: Event, by: str) -> Next:
         """A kill switch. What is under way is noted, and nothing more is done."""
-        if self.at.doing in IN_A_RUNNER and not isinstance(event, Reported | Died):
-            event = Died("it was stopped", began=True)
+        if self.at.doing in IN_A_RUNNER:
+            self._note_what_came(event)
+        else:
+            self.leave_step(STOPPED)
+        return self.end(self.worse(Ending(ExecutionStatus.CANCELLED, Outcome.STOPPED, by)))
+
+    def _note_what_came(self, event: Event) -> None:
+        """Of a look nobody has to wonder what became; of a call and a script it is noted where nobody can tell."""
         match event:
             case Reported(verdict=Verdict.DONE, output=output, data=data):
                 self.note_end(StepStatus.COMPLETED, output, data=data)
+            case _ if self.at.doing is Doing.PROBE:
+                self.leave_step(STOPPED)
             case Reported(verdict=Verdict.FAILED, output=output, error=error, data=data):
                 self.note_end(StepStatus.FAILED, output, error, data)
-            case Reported(error=error) | Died(error=error, began=True):
-                self.note_end(StepStatus.UNKNOWN, error=error)
+            case Reported(output=output, error=error):
+                self.note_end(StepStatus.UNKNOWN, output, error)
+            case Died(error=error, began=began):
+                self.note_end(StepStatus.UNKNOWN if began else StepStatus.FAILED, error=error)
             case _:
-                self.leave_step("it was stopped")
-        return self.end(self.worse(Ending(ExecutionStatus.CANCELLED, Outcome.STOPPED, by)))
+                self.note_end(StepStatus.UNKNOWN, error=STOPPED)
 
     def finish(self, ending: Ending) -> Next:
         """No more steps; those of `finally` come now, where anything was begun."""
