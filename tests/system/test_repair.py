@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -42,7 +43,9 @@ def restarter() -> Iterator[Restarter]:
 def repairs(start_medic: Callable[..., Medic], standing_in: Receivers, restarter: Restarter) -> Iterator[Repairs]:
     environment = standing_in.environment
     hosts = ",".join([environment["MEDIC_ALLOWED_WEBHOOK_HOSTS"], restarter.receiver.url.removeprefix("http://")])
-    found = Repairs(start_medic(**{**environment, "MEDIC_ALLOWED_WEBHOOK_HOSTS": hosts}))
+    found = Repairs(
+        start_medic(**{**environment, "MEDIC_ALLOWED_WEBHOOK_HOSTS": hosts, "RATE_LIMIT_EXECUTION_REQUESTS": "1000000"})
+    )
     yield found
     found.close()
 
@@ -114,3 +117,23 @@ def test_a_restart_that_does_not_help_is_escalated_to_pagerduty(
     alert = repairs.medic.alerts()[0]
     events = repairs.asked("GET", f"/v2/alerts/{alert['alert_id']}")["events"]
     assert "escalated" in [event["event"] for event in events]
+
+
+@pytest.mark.timeout(600)
+def test_two_hundred_at_once_each_do_their_steps_once(repairs: Repairs, restarter: Restarter) -> None:
+    playbook_id = repairs.playbook(
+        {
+            "name": "two-steps",
+            "steps": [
+                {"name": name, "type": "webhook", "url": f"{restarter.receiver.url}/{name}", "body": {"service": "x"}}
+                for name in ("first", "second")
+            ],
+        }
+    )
+    began = [repairs.execute(playbook_id) for _ in range(200)]
+    assert until(lambda: len(repairs.executions(status="completed")) == 200, 500)
+    keys = Counter(received.headers["idempotency-key"] for received in restarter.receiver.received)
+    assert set(keys) == {f"medic-{execution_id}-{step}-1" for execution_id in began for step in (0, 1)}
+    assert set(keys.values()) == {1}
+    audited = repairs.asked("GET", "/v2/audit-logs?action_type=execution_completed&limit=250")["items"]
+    assert len(audited) == 200
