@@ -1,4 +1,7 @@
-"""A playbook walked by the very brain of executions, with given results: nothing is sent, and no time passes."""
+"""A playbook walked by the very brain of executions, with given results: nothing is sent, and no time passes.
+
+brain ─▶ directive ─▶ the clock jumps to the end of a wait; runners, people and conditions answer as they are given
+"""
 
 from __future__ import annotations
 
@@ -24,6 +27,8 @@ from medic_core.domain.repair.execution import (
     Ending,
     Escalate,
     Event,
+    LookForHeartbeats,
+    NotAnswered,
     Phase,
     Progress,
     Reported,
@@ -35,19 +40,21 @@ from medic_core.domain.repair.execution import (
     Woke,
 )
 from medic_core.domain.repair.orders import Verdict
-from medic_core.domain.repair.playbooks import Playbook
+from medic_core.domain.repair.playbooks import Check, Condition, Playbook
 
 #: A condition of a day is looked at some 1,440 times; there are 50 steps at most.
 MOST_TURNS = 100_000
+#: Of the waits these are shown: looks at a condition would be many, and say nothing.
+SHOWN_WAITS = {Doing.WAIT: "", Doing.PAUSE: " for the next try"}
 
 
 class CannedStatus(StrEnum):
     """What a step comes to."""
 
-    COMPLETED = "completed"
-    FAILED = "failed"
-    UNKNOWN = "unknown"  #: sent, and nobody answered
-    NOT_MET = "not_met"  #: what a condition waits for does not come
+    COMPLETED = "completed"  #: of an approval: approved
+    FAILED = "failed"  #: of an approval: rejected
+    UNKNOWN = "unknown"  #: sent, and nobody answered; of an approval: nobody could be asked
+    NOT_MET = "not_met"  #: what a condition waits for does not come; of an approval: nobody answers
 
 
 class What(StrEnum):
@@ -61,6 +68,10 @@ class What(StrEnum):
     TOLD = "told"
     ESCALATED = "escalated"
     ENDED = "ended"
+
+
+#: What a runner says of it.
+VERDICTS = {CannedStatus.COMPLETED: Verdict.DONE, CannedStatus.UNKNOWN: Verdict.UNKNOWN}
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,80 +118,109 @@ def rehearse(
     approved: bool = True,
     began: datetime,
 ) -> Rehearsal:
-    """Walk to the end. Steps without a result succeed; `recovered` says that the alert is over from the start."""
-    stage = _Stage(Run(playbook, cause, context), canned, recovered, approved, began)
+    """Walk to the end.
+
+    Steps without a result succeed: conditions are met, approvals are given as `approved` says. `recovered` says that
+    the alert is over from the start; otherwise it is over once an `alert_resolved` condition is met.
+    """
+    stage = _Stage(Run(playbook, cause, context), canned, approved, began, began, is_over=recovered)
     return stage.to_the_end()
 
 
 @dataclass
 class _Stage:
+    """Plays everybody but the brain."""
+
     run: Run
     canned: Mapping[str, Canned]
-    recovered: bool
     approved: bool
     began: datetime
+    now: datetime
+    is_over: bool
     trace: list[Moment] = field(default_factory=list)
     ending: Ending | None = None
 
     def to_the_end(self) -> Rehearsal:
-        now, progress = self.began, Progress()
+        progress = Progress()
         event: Event = Began()
         for _ in range(MOST_TURNS):
-            turn = advance(self.run, progress, event, Around(now, alert_over=self.recovered))
+            turn = advance(self.run, progress, event, Around(self.now, alert_over=self.is_over))
             progress = turn.progress
             for effect in turn.effects:
-                self._note(now, effect)
+                self._note(effect)
             if self.ending is not None:
                 return Rehearsal(tuple(self.trace), self.ending)
-            match turn.next:
-                case Directive(kind=DirectiveKind.WAIT, until=datetime() as until):
-                    if progress.doing is Doing.WAIT:
-                        self._add(now, What.WAITS, self._name(progress.position), f"until {until:%H:%M:%S} UTC")
-                    now, event = max(now, until), Woke()
-                case Directive(kind=DirectiveKind.APPROVAL):
-                    event = Decided(self.approved, "the rehearsal")
-                    self._add(now, What.ANSWERED, None, "approved" if self.approved else "rejected")
-                case Directive():
-                    event = self._reported(progress)
-                case _:
-                    event = Seen(self._of(progress).status is CannedStatus.COMPLETED, "as it was given")
+            event = self._answer(turn.next, progress)
         raise AssertionError("a playbook without an end")
+
+    def _answer(self, asked: Directive | LookForHeartbeats, progress: Progress) -> Event:
+        match asked:
+            case Directive(kind=DirectiveKind.WAIT, until=until):
+                assert until is not None
+                return self._slept(until, progress)
+            case Directive(kind=DirectiveKind.APPROVAL):
+                return self._people(progress)
+            case Directive():
+                return self._reported(self._of(progress))
+            case LookForHeartbeats():
+                return Seen(self._of(progress).status is CannedStatus.COMPLETED, "as it was given")
+
+    def _slept(self, until: datetime, progress: Progress) -> Event:
+        if progress.doing in SHOWN_WAITS:
+            detail = f"until {until:%H:%M:%S} UTC{SHOWN_WAITS[progress.doing]}"
+            self._add(What.WAITS, self._name(progress.position), detail)
+        self.now = max(self.now, until)
+        if progress.doing is Doing.POLL and progress.phase is not Phase.VERIFICATION:
+            action = self.run.playbook.all_steps[progress.position].action
+            is_asked = isinstance(action, Condition) and action.check is Check.ALERT_RESOLVED
+            self.is_over |= is_asked and self._of(progress).status is CannedStatus.COMPLETED
+        return Woke()
+
+    def _people(self, progress: Progress) -> Event:
+        of_playbook = CannedStatus.COMPLETED if self.approved else CannedStatus.FAILED
+        status = of_playbook
+        if progress.phase is not Phase.APPROVAL:
+            status = self.canned.get(self._name(progress.position), Canned(of_playbook)).status
+        if status in {CannedStatus.COMPLETED, CannedStatus.FAILED}:
+            return Decided(status is CannedStatus.COMPLETED, "the rehearsal")
+        assert progress.until is not None
+        self.now = max(self.now, progress.until)
+        return NotAnswered(delivered=status is CannedStatus.NOT_MET)
 
     def _of(self, progress: Progress) -> Canned:
         if progress.phase is Phase.VERIFICATION:
             return Canned()
         return self.canned.get(self._name(progress.position), Canned())
 
-    def _reported(self, progress: Progress) -> Reported:
-        given = self._of(progress)
-        verdict = {CannedStatus.COMPLETED: Verdict.DONE, CannedStatus.UNKNOWN: Verdict.UNKNOWN}.get(
-            given.status, Verdict.FAILED
-        )
-        error = given.error or ("" if verdict is Verdict.DONE else f"{given.status} as it was given")
+    def _reported(self, given: Canned) -> Reported:
+        verdict = VERDICTS.get(given.status, Verdict.FAILED)
+        error = given.error or ("" if verdict is Verdict.DONE else f"{given.status}, as it was given")
         return Reported(verdict, given.output, error, given.data)
 
     def _name(self, index: int) -> str:
         return self.run.playbook.all_steps[index].name
 
-    def _add(self, now: datetime, what: What, step: str | None, detail: str = "") -> None:
-        self.trace.append(Moment(round((now - self.began).total_seconds(), 3), what, step, detail))
+    def _add(self, what: What, step: str | None, detail: str = "") -> None:
+        self.trace.append(Moment(round((self.now - self.began).total_seconds(), 3), what, step, detail))
 
-    def _note(self, now: datetime, effect: Effect) -> None:
+    def _note(self, effect: Effect) -> None:
         match effect:
             case StepBegan(index=index, attempt=attempt):
-                self._add(now, What.STEP_BEGAN, self._name(index), f"attempt {attempt}")
+                self._add(What.STEP_BEGAN, self._name(index), f"attempt {attempt}")
             case StepEnded(index=index, status=status, error=error):
-                self._add(now, What.STEP_ENDED, self._name(index), f"{status}: {error}" if error else status)
+                self._add(What.STEP_ENDED, self._name(index), f"{status}: {error}" if error else status)
             case AskPeople(index=index):
-                self._add(now, What.ASKED, self._name(index) if index is not None else None)
-            case AnswerTaken(by=None, reason=reason):
-                self._add(now, What.ANSWERED, None, reason)
+                self._add(What.ASKED, self._asker(index))
+            case AnswerTaken(index=index, approved=approved, reason=reason):
+                said = "approved" if approved else "rejected"
+                self._add(What.ANSWERED, self._asker(index), reason if effect.by is None else said)
             case Tell(index=index):
-                self._add(now, What.TOLD, self._name(index))
+                self._add(What.TOLD, self._name(index))
             case Escalate(because=because):
-                self._add(now, What.ESCALATED, None, because)
+                self._add(What.ESCALATED, None, because)
             case Ended(ending=ending):
                 self.ending = ending
-                self._add(now, What.ENDED, None, f"{ending.status} ({ending.outcome}): {ending.because}")
-            case _:
-                pass
+                self._add(What.ENDED, None, f"{ending.status} ({ending.outcome}): {ending.because}")
+
+    def _asker(self, index: int | None) -> str | None:
+        return None if index is None else self._name(index)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from enum import StrEnum
 from fnmatch import fnmatchcase
@@ -62,27 +62,61 @@ def fires(triggers: Iterable[Trigger], service_name: str, before: int, failures:
 
 def as_regex(pattern: str) -> str:
     """The same pattern for Postgres: anchored, to be matched with lower-cased names."""
-    return "^" + "".join(_parts(pattern.lower())) + "$"
+    return "^" + "".join(_part(found) for found in GLOB.finditer(pattern.lower())) + "$"
 
 
-#: `[seq]` as fnmatch reads it; a bracket that is not closed is itself.
-GLOB = re.compile(r"\*+|\?|\[!?\]?[^\]]*\]|.", re.DOTALL)
+#: As fnmatch reads it: `]` is a member where it comes first, and a bracket that is not closed is itself.
+GLOB = re.compile(r"(?P<any>\*+)|(?P<one>\?)|\[(?P<members>!?+.[^\]]*)\]|(?P<itself>.)", re.DOTALL)
+NOTHING, ANYTHING = "(?!)", "."
+#: Among members: all that lie between its neighbours too.
+TO = ""
 
 
-def _parts(pattern: str) -> Iterable[str]:
-    for part in GLOB.findall(pattern):
-        if part.startswith("*"):
-            yield ".*"
-        elif part == "?":
-            yield "."
-        elif len(part) > 2 and part[0] == "[" and part[-1] == "]":
-            yield _set(part[1:-1])
-        else:
-            yield re.escape(part)
+def _part(found: re.Match[str]) -> str:
+    if found["any"]:
+        return ".*"
+    if found["one"]:
+        return ANYTHING
+    return _character(found["itself"]) if found["itself"] else _set(found["members"])
 
 
 def _set(inside: str) -> str:
-    negated = inside.startswith("!")
-    members = inside[1:] if negated else inside
-    escaped = re.sub(r"([\\\[\]^])", r"\\\1", members)
-    return f"[{'^' if negated else ''}{escaped}]"
+    """What stands between brackets, to the letter of fnmatch: `!` counts once ranges without members are left out."""
+    members = _members(_spans(inside))
+    is_negated = members[:1] == ["!"]
+    spelled = "".join(_spelled(members[is_negated:]))
+    if not spelled:
+        return ANYTHING if is_negated else NOTHING
+    return f"[{'^' if is_negated else ''}{spelled}]"
+
+
+def _spans(inside: str) -> list[str]:
+    """The text cut at each hyphen that makes a range, from the character before it to the one after."""
+    spans, begin = [], 0
+    at = inside.find("-", 2 if inside.startswith("!") else 1)
+    while at >= 0:
+        spans.append(inside[begin:at])
+        begin, at = at + 1, inside.find("-", at + 3)
+    if begin < len(inside):
+        return [*spans, inside[begin:]]
+    return [*spans[:-1], spans[-1] + "-"]
+
+
+def _members(spans: list[str]) -> list[str]:
+    """Characters, with TO between the two ends of a range. `b-a` has no members; Postgres would refuse it."""
+    kept = spans[-1:]
+    for span in reversed(spans[:-1]):
+        after = kept[0]
+        kept[:1] = [span[:-1] + after[1:]] if span[-1] > after[0] else [span, after]
+    return [member for span in kept for member in (TO, *span)][1:]
+
+
+def _spelled(members: list[str]) -> Iterator[str]:
+    for at, member in enumerate(members):
+        # With nothing before it, it is a hyphen.
+        yield "-" if member == TO and at > 0 else _character(member or "-")
+
+
+def _character(character: str) -> str:
+    """By its number, so that it means nothing else anywhere in a regular expression of Postgres."""
+    return f"\\U{ord(character):08x}"

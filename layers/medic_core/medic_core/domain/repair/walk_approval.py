@@ -98,7 +98,8 @@ class Approvals(Endings):
             return self._nobody_answered_for_all(delivered=delivered)
         action = self.step.action
         assert isinstance(action, Ask)
-        if not self.is_awake(self.step_began + action.timeout):
+        assert self.at.until is not None
+        if self.at.until < self.step_began + action.timeout:
             # The time of the whole is over: what the step would do with its own does not matter any more.
             self._silence_taken("no time was left for an answer")
             return self.timed_out()
