@@ -336,6 +336,21 @@ def test_what_ends_too_late_is_followed_by_nothing(event: Event) -> None:
     assert "took longer than" in walk.because
 
 
+def test_a_pause_that_was_cut_short_is_followed_by_no_further_try_even_if_it_ends_a_little_early() -> None:
+    walk = begun(a_step(CALL, retry=Retry(attempts=2, delay=HOUR)), timeout=10 * MINUTE).hears(FAILED)
+    walk.hears(Woke(), 10 * MINUTE - SECOND / 2)
+    assert (walk.outcome, walk.begun) == (Outcome.TIMED_OUT, [(0, 1)])
+
+
+def test_times_are_said_as_playbooks_spell_them() -> None:
+    late = begun(CALL, CALL, timeout=HOUR).hears(DONE, 2 * HOUR)
+    assert late.because == "it took longer than 1h"
+    in_vain = begun(HEARD).hears(Seen(met=False), 5 * MINUTE)
+    assert in_vain.because == "step 'step-0' failed: heartbeat_received was not so within 5m"
+    unproved = begun(CALL, cause=Cause.ALERT, verify=90 * SECOND).hears(DONE).hears(Seen(met=False), 90 * SECOND)
+    assert unproved.because == "the service was not heard again within 90s"
+
+
 def test_what_is_all_done_is_not_too_late() -> None:
     assert begun(CALL, timeout=HOUR).hears(DONE, 2 * HOUR).outcome is Outcome.SUCCEEDED
 

@@ -12,6 +12,7 @@ from collections.abc import Mapping
 from datetime import timedelta
 from typing import Any
 
+from medic_core.domain.repair.durations import spelled
 from medic_core.domain.repair.execution import (
     Around,
     Died,
@@ -118,7 +119,8 @@ class _Brain(Approvals):
         return self.ask(None, approval.after or APPROVAL_TIMEOUT)
 
     def start_steps(self) -> Next:
-        self.move(phase=Phase.STEPS, position=0, deadline=self.now + self.playbook.timeout, looked=False)
+        deadline = self.now + self.playbook.timeout
+        self.move(phase=Phase.STEPS, position=0, deadline=deadline, looked=False, doing=Doing.NOTHING, until=None)
         return self.go_on()
 
     def _waited(self) -> Next:
@@ -198,7 +200,8 @@ class _Brain(Approvals):
         return Directive(kind, seconds=round((timeout + RUNNER_MARGIN).total_seconds()))
 
     def _once_more(self) -> Next:
-        if self.is_late:
+        # A pause that the end of the phase cut short has not been waited for, even where the clock is a little fast.
+        if self.at.deadline is not None and self.is_awake(self.at.deadline):
             return self.timed_out()
         self.move(attempt=self.at.attempt + 1, repeats=0, polls=0, step_began=self.now, doing=Doing.NOTHING)
         following = self._try(self.step)
@@ -271,7 +274,7 @@ class _Brain(Approvals):
         return self.go_on()
 
     def timed_out(self) -> Next:
-        because = f"it took longer than {self.playbook.timeout}"
+        because = f"it took longer than {spelled(self.playbook.timeout)}"
         if self.at.phase is Phase.FINALLY:
             self.leave_step("there was no time left")
             return self.end(self.worse(Ending(ExecutionStatus.FAILED, Outcome.TIMED_OUT, "tidying up took too long")))
@@ -301,7 +304,7 @@ class _Brain(Approvals):
             return self.completed(seen.detail)
         ends = self.step_began + condition.timeout
         if self.now >= ends:
-            return self.failed(f"{condition.check} was not so within {condition.timeout}", seen.detail)
+            return self.failed(f"{condition.check} was not so within {spelled(condition.timeout)}", seen.detail)
         if self.is_late:
             return self.timed_out()
         until = min(self.now + poll_interval(self.at.polls, condition.timeout), ends)

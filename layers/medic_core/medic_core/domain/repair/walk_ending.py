@@ -5,6 +5,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from datetime import timedelta
 
+from medic_core.domain.repair.durations import spelled
 from medic_core.domain.repair.execution import (
     IN_A_RUNNER,
     Cause,
@@ -75,10 +76,10 @@ class Endings(Walk, ABC):
         if seen.met:
             return self.finish(Ending(ExecutionStatus.COMPLETED, Outcome.CURED, "the service was heard again"))
         assert self.at.deadline is not None
-        if self.now >= self.at.deadline:
-            because = f"the service was not heard again within {self.playbook.verify}"
-            return self.finish(Ending(ExecutionStatus.COMPLETED, Outcome.UNVERIFIED, because))
         assert self.playbook.verify is not None
+        if self.now >= self.at.deadline:
+            because = f"the service was not heard again within {spelled(self.playbook.verify)}"
+            return self.finish(Ending(ExecutionStatus.COMPLETED, Outcome.UNVERIFIED, because))
         until = self.now + poll_interval(self.at.polls, self.playbook.verify)
         self.move(polls=self.at.polls + 1)
         return self.wait_until(Doing.POLL, until)
