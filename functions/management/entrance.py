@@ -26,6 +26,8 @@ from medic_core.errors import BadRequest, Forbidden, MedicError, MethodNotAllowe
 from medic_core.store import idempotency_keys
 
 MAX_IDEMPOTENCY_KEY_LENGTH = 255
+#: A playbook or a script of 64 KiB, however its JSON escapes it.
+LONGEST_BODY = 262_144
 #: Of an answer: in the first one, and in none that repeats it.
 SHOWN_ONCE = ("api_key", "secret")
 HEARTBEATS = {"/heartbeat": {"POST"}, "/v2/heartbeat": {"POST"}, "/ping/": {"GET", "HEAD", "POST"}}
@@ -133,7 +135,7 @@ def _readable(event: Mapping[str, Any], request: Request, route: Route) -> dict[
         return {**event, "body": None, "isBase64Encoded": False}
     is_needed = any(field.required for field in route.dependant.body_params)
     # Written anew: what was read here is what the resolver reads, whatever it was encoded in.
-    sent = request.json_object() if request.body or is_needed else {}
+    sent = request.json_object(LONGEST_BODY) if request.body or is_needed else {}
     return {**event, "body": json.dumps(sent), "isBase64Encoded": False}
 
 

@@ -50,7 +50,7 @@ def executed(
     caller: Caller, playbook_id: PathId, wanted: Annotated[Execution, Body()] = Execution()
 ) -> Response[Envelope[StartedExecution | Plan]]:
     """Start a playbook, or with `dry_run` show each step as it would run, secrets masked."""
-    variables = {"trigger": "api", **wanted.variables}
+    variables = {**wanted.variables, "trigger": "api"}
     if wanted.dry_run:
         with door.DATABASE.autocommit() as tx:
             plan, problems = planned(tx, playbook_id, wanted.service_id, variables, door.SETTINGS.allowed_webhook_hosts)

@@ -24,10 +24,10 @@ def create(tx: Transaction, playbook_id: int, values: Mapping[str, Any], actor: 
 def change(
     tx: Transaction, playbook_id: int, trigger_id: int, changes: Mapping[str, Any], version: int | None, actor: str
 ) -> TriggerRow:
-    """Change a trigger. Raises NotFound, Stale."""
+    """Change a trigger; nothing is noted where nothing is changed. Raises NotFound, Stale."""
     read(tx, playbook_id, trigger_id)
     changed = manage.change(tx, TRIGGERS, trigger_id, changes, version)
-    return _noted(tx, AuditAction.TRIGGER_CHANGED, changed, actor)
+    return _noted(tx, AuditAction.TRIGGER_CHANGED, changed, actor) if changes else changed
 
 
 def delete(tx: Transaction, playbook_id: int, trigger_id: int, version: int | None, actor: str) -> None:

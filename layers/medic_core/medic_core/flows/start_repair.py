@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -10,6 +11,7 @@ from medic_core.domain.repair import guards
 from medic_core.domain.repair.audit import AuditAction
 from medic_core.domain.repair.execution import Cause
 from medic_core.domain.repair.guards import BREAKER_WINDOW, Blocked, Decision, Situation
+from medic_core.domain.repair.orders import keepable
 from medic_core.domain.routing.messages import NoticeKind
 from medic_core.errors import BadRequest, Conflict, NotFound
 from medic_core.store import audit_log, engine_runs, executions, notices, outbox, playbooks, scripts, services
@@ -19,8 +21,8 @@ from medic_core.store.executions import New
 from medic_core.store.outbox import Topic
 from medic_core.store.playbooks import PlaybookRow
 
-#: Of the variables that a caller sends.
-MOST_VARIABLES, LONGEST_VARIABLE = 50, 4096
+#: Of the variables of a caller: fifty that it sends, and two that say where from.
+MOST_VARIABLES, LONGEST_VARIABLE = 52, 4096
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,7 +154,12 @@ def check_variables(variables: Mapping[str, Any]) -> None:
     for name, value in variables.items():
         if not (name.isascii() and name.isidentifier()) or len(name) > 100:
             raise BadRequest(f"variables: {name[:100]!r} is no name: letters, digits and underscores, no digit first.")
-        if not isinstance(value, str | int | float | bool) or len(str(value)) > LONGEST_VARIABLE:
+        if not _is_a_value(value):
             raise BadRequest(f"variables: {name} must be text or a number, of at most {LONGEST_VARIABLE} characters.")
-        if "\x00" in str(value):
-            raise BadRequest(f"variables: {name} must not contain NUL.")
+        if keepable(str(value)) != str(value):
+            raise BadRequest(f"variables: {name} must be proper text without NUL.")
+
+
+def _is_a_value(value: Any) -> bool:
+    is_one = isinstance(value, str | int) or (isinstance(value, float) and math.isfinite(value))
+    return is_one and len(str(value)) <= LONGEST_VARIABLE
