@@ -90,11 +90,7 @@ def decide_batch(tx: Transaction, batch_id: int, actor: str, most_recent: int, *
 
 def _start_held(tx: Transaction, held: firings.Held, playbook_id: int, actor: str, most_recent: int) -> bool:
     playbook = playbooks.read(tx, playbook_id)
-    situation = start_repair.situation(tx, playbook_id, held.service_id, most_recent)
-    decision = decide(situation)
-    because = decision.because if isinstance(decision, Blocked) else ""
-    if playbook is None:
-        because = "the playbook was deleted"
+    because = _in_the_way(tx, held, playbook_id, most_recent) if playbook is not None else "the playbook was deleted"
     execution_id = None
     if playbook is not None and not because:
         context, team_id = start_repair.context_by_hand(tx, held.service_id, {})
@@ -105,3 +101,11 @@ def _start_held(tx: Transaction, held: firings.Held, playbook_id: int, actor: st
     decided = FiringDecision.STARTED if execution_id is not None else FiringDecision.BLOCKED
     repair_batches.release(tx, held.firing_id, decided, because or f"the batch was approved by {actor}", execution_id)
     return execution_id is not None
+
+
+def _in_the_way(tx: Transaction, held: firings.Held, playbook_id: int, most_recent: int) -> str:
+    """What keeps a repair of an approved batch from starting; empty where nothing does."""
+    if held.is_over:
+        return "the alert was over"
+    decision = decide(start_repair.situation(tx, playbook_id, held.service_id, most_recent))
+    return decision.because if isinstance(decision, Blocked) else ""

@@ -210,13 +210,14 @@ def listed(tx: Transaction, wanted: Wanted, before: int | None, limit: int) -> l
 
 @dataclass(frozen=True, slots=True)
 class Held:
-    """A firing that waits for the decision about its batch, and whose alert is still open."""
+    """A firing that waits for the decision about its batch. `is_over` says that its alert has ended meanwhile."""
 
     firing_id: int
     alert_id: int
     trigger_id: int
     service_id: int
     consecutive_failures: int
+    is_over: bool
 
     def context(self) -> dict[str, Any]:
         """The variables that its alert gives it."""
@@ -229,14 +230,15 @@ class Held:
 
 
 HELD: Final = """
-SELECT f.firing_id, f.alert_id, f.trigger_id, f.service_id, a.consecutive_failures
+SELECT f.firing_id, f.alert_id, f.trigger_id, f.service_id, a.consecutive_failures,
+       a.resolved_at IS NOT NULL AS is_over
   FROM medic.trigger_firings f JOIN medic.alerts a USING (alert_id)
- WHERE f.batch_id = %(batch_id)s AND f.decision = 'held' AND a.resolved_at IS NULL AND f.service_id IS NOT NULL
+ WHERE f.batch_id = %(batch_id)s AND f.decision = 'held' AND f.service_id IS NOT NULL
  ORDER BY f.service_id
 """
 
 
 def held(tx: Transaction, batch_id: int) -> list[Held]:
-    """Those of a batch that can still be started."""
+    """Those of a batch whose services are still there, in the order of services."""
     with tx.cursor(row_factory=class_row(Held)) as cursor:
         return cursor.execute(HELD, {"batch_id": batch_id}).fetchall()
