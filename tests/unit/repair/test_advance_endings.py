@@ -199,6 +199,16 @@ def test_each_step_at_the_end_is_taken_and_the_first_trouble_counts(
     assert [index for index, _ in walk.begun] == [0, 1, 2, 3]
 
 
+@pytest.mark.parametrize(
+    ("last", "status"), [(DONE, "completed"), (FAILED, "failed"), (DIED, "unknown"), (IN_DOUBT, "unknown")]
+)
+def test_the_steps_at_the_end_can_ask_how_a_step_ended(last: Event, status: str) -> None:
+    final = a_step(SCRIPT, only_if=f"it.status == '{status}'")
+    walk = begun(a_step(CALL, register="it"), finally_steps=finally_(final)).hears(last)
+    assert (walk.kind, walk.begun[-1]) == (DirectiveKind.SCRIPT, (1, 1))
+    assert walk.progress.outputs["it"]["error"] == getattr(last, "error", "")
+
+
 def test_tidying_up_has_time_of_its_own_and_no_more() -> None:
     walk = begun(Wait(2 * HOUR), finally_steps=finally_(Wait(2 * HOUR), CALL), timeout=HOUR).sleeps()
     assert walk.waits == FINALLY_WITHIN
