@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import json
 import re
 from pathlib import Path
 from typing import Any
@@ -10,7 +11,10 @@ from typing import Any
 import pytest
 
 from local.settings import PARAMETERS
-from local.template import FUNCTION, Template
+from local.template import FUNCTION, MACHINE, Template
+from medic_core.domain.repair.advance import RUNNER_MARGIN
+from medic_core.domain.repair.execution import DirectiveKind
+from medic_core.domain.repair.playbooks import LONGEST_SCRIPT, LONGEST_WEBHOOK
 
 ROOT = Path(__file__).parents[2]
 TEMPLATE = Template(ROOT / "infra" / "template.yaml")
@@ -93,3 +97,46 @@ def test_the_stage_does_not_know_the_play() -> None:
         names = {node.id for node in ast.walk(code) if isinstance(node, ast.Name)}
         names |= {node.name for node in ast.walk(code) if isinstance(node, ast.FunctionDef | ast.ClassDef)}
         assert not {name for name in names if GLOSSARY.search(name)}, path
+
+
+def machine() -> tuple[str, dict[str, Any]]:
+    """The definition of the state machine, and how the template declares it."""
+    (properties,) = (one["Properties"] for one in RESOURCES.values() if one["Type"] == MACHINE)
+    return (ROOT / "infra" / properties["DefinitionUri"]).read_text(), properties
+
+
+def test_the_state_machine_gets_what_it_names_and_may_call_that_alone() -> None:
+    text, properties = machine()
+    named = set(re.findall(r"\$\{(\w+)\}", text))
+    assert named == set(properties["DefinitionSubstitutions"])
+    functions = {name for name in named if name.endswith("Function")}
+    assert functions <= set(FUNCTIONS)
+    (statement,) = properties["Policies"][0]["Statement"]
+    assert {one["Fn::GetAtt"][0] for one in statement["Resource"]} == functions
+
+
+def test_the_state_machine_knows_every_directive() -> None:
+    text, _ = machine()
+    rules = json.loads(text)["States"]["Choose"]["Choices"]
+    # What it does not know ends as failed.
+    assert {rule["StringEquals"] for rule in rules} == set(DirectiveKind) - {DirectiveKind.FAIL}
+
+
+def test_the_machine_waits_longer_than_any_of_its_functions_takes() -> None:
+    text, _ = machine()
+    states = json.loads(text)["States"]
+    assert states["Advance"]["TimeoutSeconds"] > FUNCTIONS["AdvanceFunction"]["Timeout"]
+    assert states["MarkFailed"]["TimeoutSeconds"] > FUNCTIONS["MarkFailedFunction"]["Timeout"]
+    longest = {"WebhookStepFunction": LONGEST_WEBHOOK, "ScriptStepFunction": LONGEST_SCRIPT}
+    for name, step in longest.items():
+        assert step.total_seconds() < FUNCTIONS[name]["Timeout"] <= (step + RUNNER_MARGIN).total_seconds(), name
+
+
+def test_around_the_script_runner_there_is_nothing_worth_stealing() -> None:
+    given = FUNCTIONS["ScriptStepFunction"]["Environment"]["Variables"]
+    assert given.pop("DATABASE_URL") == ""
+    assert set(given) == {"MEDIC_ORDERS_KEY", "MEDIC_KMS_KEY_ID", "MEDIC_ADDITIONAL_SCRIPT_ENV_VARS"}
+    (with_kms,) = FUNCTIONS["ScriptStepFunction"]["Policies"]
+    statements = with_kms["Fn::If"][1]["Statement"]
+    assert [statement["Action"] for statement in statements] == ["kms:Decrypt", "kms:GenerateDataKey"]
+    assert all("kms:EncryptionContext:purpose" in str(statement["Condition"]) for statement in statements)
