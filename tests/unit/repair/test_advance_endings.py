@@ -129,6 +129,18 @@ def test_without_a_heartbeat_in_time_it_is_unverified() -> None:
     assert walk.now == NOON + 10 * MINUTE
 
 
+@pytest.mark.parametrize("walk", [begun(HEARD), of_alert(CALL).hears(DONE)], ids=["a condition", "the proof"])
+def test_looks_become_rarer_while_nothing_is_heard(walk: Walk) -> None:
+    waits = []
+    while walk.hears(Seen(met=False)).outcome is None:
+        waits.append(walk.waits)
+        walk.sleeps()
+    assert (waits[0], waits[1], waits[4]) == (5 * SECOND, 6.5 * SECOND, 14.2805 * SECOND)
+    # The last wait ends with the time that there is.
+    assert waits[:-1] == sorted(waits[:-1])
+    assert walk.now == NOON + 5 * MINUTE
+
+
 @pytest.mark.parametrize(
     "walk",
     [
