@@ -120,6 +120,24 @@ def test_a_registered_step_says_how_it_ended(step: Step, event: Event | None, st
     assert (outputs["status"], outputs["error"]) == (status, FAILED.error if status == "failed" else "")
 
 
+@pytest.mark.parametrize(
+    ("action", "event", "output"),
+    [
+        (
+            CALL,
+            Reported(Verdict.DONE, "POST x answered 200", data={"status_code": 200, "body": {"open": 3}}),
+            {"open": 3},
+        ),
+        (CALL, Reported(Verdict.DONE, "POST x answered 200", data={"status_code": 200, "body": "fine"}), "fine"),
+        (SCRIPT, Reported(Verdict.DONE, '{"open": 3}', data={"exit_code": 0, "output": {"open": 3}}), {"open": 3}),
+        (HEARD, Seen(met=True, detail="3 heartbeats"), "3 heartbeats"),
+    ],
+)
+def test_whatever_a_step_is_its_output_is_called_output(action: Action, event: Event, output: object) -> None:
+    walk = begun(a_step(action, register="it"), PAUSE).hears(event)
+    assert walk.progress.outputs["it"]["output"] == output
+
+
 # Failures.
 
 
@@ -238,6 +256,8 @@ def test_looks_become_rarer_up_to_one_a_minute() -> None:
     assert every == sorted(every)
     assert every[-1] == MINUTE
     assert poll_interval(10**9, 24 * HOUR) == MINUTE
+    # Who waits for hours does not need to know within seconds.
+    assert poll_interval(0, 5 * HOUR) == 36 * SECOND
 
 
 def test_a_condition_of_a_day_fits_the_history_of_one_run() -> None:

@@ -19,7 +19,7 @@ from medic_core.domain.repair.execution import (
     Woke,
 )
 from medic_core.domain.repair.playbooks import Approval, ApprovalMode, Ask, OnFailure, OnTimeout
-from tests.unit.repair.walking import CALL, HOUR, MINUTE, NOON, PAUSE, SECOND, Walk, a_step, begun
+from tests.unit.repair.walking import CALL, FAILED, HOUR, MINUTE, NOON, PAUSE, SECOND, Walk, a_step, begun
 
 APPROVED, REJECTED = Decided(approved=True, by="ann"), Decided(approved=False, by="ann", reason="not today")
 REQUIRED = Approval(ApprovalMode.REQUIRED)
@@ -136,6 +136,13 @@ def test_a_question_that_the_time_of_the_whole_cuts_off_agrees_to_nothing(on_tim
     assert walk.directive.seconds == 600
     walk.hears(DELIVERED, 10 * MINUTE)
     assert (walk.outcome, taken(walk), walk.ended) == (Outcome.TIMED_OUT, [(False, None)], [(0, 1, "failed")])
+
+
+def test_a_rejection_while_tidying_up_does_not_keep_the_rest_from_being_done() -> None:
+    walk = begun(CALL, finally_steps=(a_step(Ask(), "may-i"), a_step(PAUSE, "rest"))).hears(FAILED).hears(REJECTED)
+    assert walk.kind is DirectiveKind.WAIT
+    assert walk.sleeps().outcome is Outcome.FAILED
+    assert walk.ended == [(0, 1, "failed"), (1, 1, "failed"), (2, 1, "completed")]
 
 
 def test_an_answer_that_comes_when_the_time_of_the_whole_is_over_is_followed_by_nothing() -> None:

@@ -17,7 +17,7 @@ EXAMPLES = {
 }
 FAILED, UNKNOWN, NOT_MET = Canned(CannedStatus.FAILED), Canned(CannedStatus.UNKNOWN), Canned(CannedStatus.NOT_MET)
 FULL, ROOMY = (Canned(data={"output": {"percent": percent}}) for percent in (97, 40))
-BUSY = Canned(data={"output": {"open_connections": 12}})
+BUSY = Canned(data={"status_code": 200, "body": {"open_connections": 12}})
 
 
 def of_alert(example: str, canned: dict[str, Canned], **more: Any) -> Rehearsal:

@@ -81,7 +81,7 @@ class Walk:
     ) -> None:
         """The step that is under way has ended."""
         self.effects.append(StepEnded(self.at.position, self.at.attempt, status, output, error))
-        self.register(status, data or {}, error)
+        self.register(status, data or {}, error, output)
 
     def leave_step(self, because: str) -> None:
         """A step that is under way is not waited for any more. Between two tries none is: the last one has ended."""
@@ -92,8 +92,11 @@ class Walk:
         else:
             self.note_end(StepStatus.FAILED, error=because)
 
-    def register(self, status: StepStatus, data: Mapping[str, Any], error: str) -> None:
-        """Keep the step's outcome for later ones, under the name that it gives."""
+    def register(self, status: StepStatus, data: Mapping[str, Any], error: str, output: str = "") -> None:
+        """Keep the step's outcome for later ones, under the name that it gives: each has status, error and output.
+
+        The output is what a script printed, what a webhook was answered (`body`), and of other steps what they say.
+        """
         if self.step.register is not None:
-            known = {**data, "status": status.value, "error": error}
+            known = {"output": data.get("body", output), **data, "status": status.value, "error": error}
             self.move(outputs={**self.at.outputs, self.step.register: known})
