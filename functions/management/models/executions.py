@@ -13,9 +13,15 @@ from models.fields import FromRow, Note, Strict
 
 
 class Reason(Strict):
-    """Why."""
+    """Why it was decided so."""
 
     reason: Note = ""
+
+
+class Cancellation(Strict):
+    """Why it is cancelled."""
+
+    note: Note = ""
 
 
 class ReadExecution(FromRow):
@@ -61,7 +67,7 @@ class ReadApproval(FromRow):
     status: ApprovalStatus
     step_index: int | None = Field(description="The step that asks; null where the playbook as a whole does")
     message: str
-    approvers: list[str]
+    approvers: list[str] = Field(description="Key names and Slack user ids of those who may decide; empty: any")
     requested_at: datetime
     expires_at: datetime
     decided_by: str | None

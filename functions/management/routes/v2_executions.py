@@ -18,6 +18,7 @@ from medic_core.store import approvals, execution_lists
 from medic_core.store.connection import Transaction
 from medic_core.store.execution_lists import Wanted
 from models.executions import (
+    Cancellation,
     PendingApproval,
     ReadApproval,
     ReadExecution,
@@ -58,11 +59,11 @@ def read(execution_id: PathId) -> Response[Envelope[ReadExecutionWithSteps]]:
 
 @door.route(router, "POST", "/v2/executions/<execution_id>/cancel", needs=Scope.WRITE, tag=TAG)
 def cancelled(
-    caller: Caller, execution_id: PathId, wanted: Annotated[Reason, Body()] = Reason()
+    caller: Caller, execution_id: PathId, wanted: Annotated[Cancellation, Body()] = Cancellation()
 ) -> Response[Envelope[ReadExecutionWithSteps]]:
     """End an execution, whatever it waits for. What a step has sent already cannot be called back."""
     with door.DATABASE.transaction() as tx:
-        executions_by_people.cancel(tx, execution_id, caller.actor, wanted.reason)
+        executions_by_people.cancel(tx, execution_id, caller.actor, wanted.note)
         found = _read(tx, execution_id)
     return door.answer(found, "Execution cancelled.")
 
@@ -71,7 +72,10 @@ def cancelled(
 def approved(
     caller: Caller, execution_id: PathId, wanted: Annotated[Reason, Body()] = Reason()
 ) -> Response[Envelope[ReadExecutionWithSteps]]:
-    """Let an execution go on that waits for an approval. The first decision counts."""
+    """Let an execution go on that waits for an approval. The first decision counts.
+
+    Where approvers are named, the key must have the name of one of them.
+    """
     return _answered(caller, execution_id, wanted.reason, approve=True)
 
 
@@ -95,7 +99,7 @@ def _answered(
     caller: Visitor, execution_id: int, reason: str, *, approve: bool
 ) -> Response[Envelope[ReadExecutionWithSteps]]:
     with door.DATABASE.transaction() as tx:
-        executions_by_people.answer(tx, execution_id, caller.actor, reason, approved=approve)
+        executions_by_people.answer(tx, execution_id, caller.actor, reason, approved=approve, known_as=caller.key.name)
         found = _read(tx, execution_id)
     return door.answer(found, "Approved." if approve else "Rejected.")
 
