@@ -228,7 +228,7 @@ class _Brain(Approvals):
         step, index = self.step, self.at.position
         self.effects.append(StepEnded(index, self.at.attempt, StepStatus.UNKNOWN, output, error))
         self.register(StepStatus.UNKNOWN, {}, error, output)
-        because = f"nobody can tell whether step {step.name!r} had its effect: {error}"
+        because = self.in_doubt(error)
         self.effects.append(Escalate(because))
         return self.broken(Ending(ExecutionStatus.FAILED, Outcome.UNKNOWN, because))
 

@@ -100,3 +100,7 @@ class Walk:
         if self.step.register is not None:
             known = {"output": data.get("body", output), **data, "status": status.value, "error": error}
             self.move(outputs={**self.at.outputs, self.step.register: known})
+
+    def in_doubt(self, error: str) -> str:
+        """What people are told of a step that may have had its effect."""
+        return f"nobody can tell whether step {self.step.name!r} had its effect: {error}"

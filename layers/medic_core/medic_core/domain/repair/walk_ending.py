@@ -15,6 +15,7 @@ from medic_core.domain.repair.execution import (
     Doing,
     Ended,
     Ending,
+    Escalate,
     Event,
     ExecutionStatus,
     LookForHeartbeats,
@@ -108,12 +109,19 @@ class Endings(Walk, ABC):
                 self.leave_step(STOPPED)
             case Reported(verdict=Verdict.FAILED, output=output, error=error, data=data):
                 self.note_end(StepStatus.FAILED, output, error, data)
+            case Died(error=error, began=False):
+                self.note_end(StepStatus.FAILED, error=error)
             case Reported(output=output, error=error):
-                self.note_end(StepStatus.UNKNOWN, output, error)
-            case Died(error=error, began=began):
-                self.note_end(StepStatus.UNKNOWN if began else StepStatus.FAILED, error=error)
+                self._note_doubt(error, output)
+            case Died(error=error):
+                self._note_doubt(error)
             case _:
-                self.note_end(StepStatus.UNKNOWN, error=STOPPED)
+                self._note_doubt(STOPPED)
+
+    def _note_doubt(self, error: str, output: str = "") -> None:
+        """Stopped or not, people must hear that something may have been done."""
+        self.note_end(StepStatus.UNKNOWN, output, error)
+        self.effects.append(Escalate(self.in_doubt(error)))
 
     def finish(self, ending: Ending) -> Next:
         """No more steps; those of `finally` come now, where anything was begun."""
