@@ -152,7 +152,7 @@ def _walk(
 def _seen(tx: Transaction, locked: Locked, wanted: LookForHeartbeats) -> Seen:
     kinds = [wanted.status] if wanted.status else list(SIGNS_OF_LIFE)
     name = name_key(wanted.service) if wanted.service else None
-    count = executions.heard(tx, wanted.since, kinds, locked.service_id, name)
+    count = executions.heard(tx, wanted.since, kinds, locked.service_id or wanted.service_id, name)
     return Seen(count >= wanted.min_count, f"{count} heartbeats since {wanted.since:%H:%M:%S} UTC")
 
 
@@ -174,11 +174,12 @@ def _event(tx: Transaction, locked: Locked, call: Call, means: Means) -> Event:
 
 
 def _answer(tx: Transaction, locked: Locked, call: Call) -> Event:
+    """The decision. A time that is over is over, also where the state machine has lost sight of it."""
     request = approvals.newest(tx, locked.execution_id)
     if request is not None and request.status in {ApprovalStatus.APPROVED, ApprovalStatus.REJECTED}:
         return Decided(request.status is ApprovalStatus.APPROVED, request.decided_by or "", request.reason)
-    if call.error == TIMED_OUT:
-        return NotAnswered(request is not None and request.delivered)
+    if request is not None and (call.error == TIMED_OUT or request.expires_at <= locked.now):
+        return NotAnswered(request.delivered)
     return Lost()
 
 

@@ -225,8 +225,7 @@ class _Brain(Approvals):
     def _in_doubt(self, error: str, output: str = "") -> Next:
         if self.step.is_idempotent:
             return self._again_or_failed(error, output)
-        step, index = self.step, self.at.position
-        self.effects.append(StepEnded(index, self.at.attempt, StepStatus.UNKNOWN, output, error))
+        self.effects.append(StepEnded(self.at.position, self.at.attempt, StepStatus.UNKNOWN, output, error))
         self.register(StepStatus.UNKNOWN, {}, error, output)
         because = self.in_doubt(error)
         self.effects.append(Escalate(because))
