@@ -71,6 +71,9 @@ MOMENTS = {
     "approval_requests": ("requested_at", "expires_at", "decided_at"),
     "repair_batches": ("created_at", "expires_at", "decided_at"),
     "trigger_firings": ("fired_at",),
+    "secrets": ("last_used_at",),
+    "kill_switches": ("thrown_at",),
+    "remediation_audit_log": ("at",),
 }
 #: Those that an execution keeps of its progress.
 MOMENTS_OF_PROGRESS = ("until", "deadline", "step_began", "acted_at")

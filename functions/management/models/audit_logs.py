@@ -15,8 +15,9 @@ from medic_core.domain.repair.audit import AuditAction
 from medic_core.store.audit_log import LogRow
 
 COLUMNS = ("log_id", "execution_id", "playbook_id", "service_id", "action_type", "actor", "timestamp", "details")
-#: A cell that begins so is a formula to spreadsheets.
-FORMULAS = ("=", "+", "-", "@", "\t", "\r")
+#: A cell that begins so, whatever space stands before it, is a formula to spreadsheets.
+FORMULAS = ("=", "+", "-", "@")
+SPACE = ("\t", "\r", "\n")
 
 
 class ReadEntry(BaseModel):
@@ -59,4 +60,4 @@ def as_csv(rows: Sequence[LogRow]) -> str:
 
 
 def _defused(cell: str) -> str:
-    return f"'{cell}" if cell.startswith(FORMULAS) else cell
+    return f"'{cell}" if cell.startswith(SPACE) or cell.lstrip().startswith(FORMULAS) else cell

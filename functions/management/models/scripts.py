@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from datetime import datetime
 from typing import Annotated
 
@@ -11,12 +12,13 @@ from medic_core.domain.repair.orders import Interpreter
 from models.fields import FromRow, Name, Strict, unsent, word_of
 
 LONGEST_CONTENT = 65_536
+UNFIT = re.compile("[\x00\ud800-\udfff]")
 
 
 def _content(text: str) -> str:
-    if "\x00" in text:
-        raise ValueError("must not contain NUL")
-    if len(text.encode(errors="replace")) > LONGEST_CONTENT:
+    if UNFIT.search(text):
+        raise ValueError("must not contain NUL or unpaired surrogates")
+    if len(text.encode()) > LONGEST_CONTENT:
         raise ValueError(f"must have at most {LONGEST_CONTENT} bytes")
     return text
 

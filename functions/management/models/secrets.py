@@ -39,5 +39,5 @@ class ReadSecret(FromRow):
 class Reencrypted(BaseModel):
     """What a re-encryption did."""
 
-    sealed_anew: int
+    sealed_anew: int = Field(description="Secrets, and what lets approvals that are waited for go on")
     cannot_be_opened: list[str] = Field(description="Secrets whose key is not here: write them again")

@@ -12,6 +12,7 @@ import door
 from door import Caller
 from medic_core.domain.access.api_keys import Scope
 from medic_core.domain.repair.audit import AuditAction
+from medic_core.errors import BadRequest
 from medic_core.store import audit_log
 from medic_core.store.audit_log import Wanted
 from models.audit_logs import ReadEntry, as_csv, read_entry
@@ -36,7 +37,9 @@ def listed(
     limit: Limit = DEFAULT_LIMIT,
     cursor: Cursor = None,
 ) -> Response[Envelope[Page[ReadEntry]] | str]:
-    """Entries, newest first; as a table for `Accept: text/csv`."""
+    """Entries, newest first, both dates inclusive; as a table for `Accept: text/csv`."""
+    if start_date is not None and end_date is not None and start_date > end_date:
+        raise BadRequest("start_date lies after end_date: nothing can lie between them.")
     wanted = Wanted(
         execution_id=execution_id,
         playbook_id=playbook_id,

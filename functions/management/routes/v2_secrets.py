@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from http import HTTPStatus
 from typing import Annotated
 
@@ -21,6 +22,8 @@ from models.secrets import NewSecret, PathName, ReadSecret, Reencrypted
 
 router = Router()  # type: ignore[no-untyped-call]
 TAG = "secrets"
+#: What is no text: neither a header nor an environment variable can hold it.
+UNFIT = re.compile("[\x00\ud800-\udfff]")
 
 
 @door.route(
@@ -35,8 +38,8 @@ TAG = "secrets"
 def put(caller: Caller, name: PathName, wanted: Annotated[NewSecret, Body()]) -> Response[Envelope[ReadSecret]]:
     """Keep a secret, or give one another value. Playbooks use it as `${secrets.NAME}`."""
     value = wanted.value.get_secret_value()
-    if "\x00" in value:
-        raise BadRequest("value: must not contain NUL.")
+    if UNFIT.search(value):
+        raise BadRequest("value: must not contain NUL or unpaired surrogates.")
     with door.DATABASE.transaction() as tx:
         row, is_new = flows.put(tx, door.SEALER, name, value, wanted.description, caller.actor)
     status = HTTPStatus.CREATED if is_new else HTTPStatus.OK
@@ -70,4 +73,4 @@ def deleted(caller: Caller, name: PathName) -> Response[Envelope[Nothing]]:
 def reencrypted(caller: Caller) -> Response[Envelope[Reencrypted]]:
     """Seal anew what is not sealed under the newest key. Safe to repeat; the former key can go when it says 0 twice."""
     done, unreadable = flows.reencrypt(door.DATABASE, door.SEALER, caller.actor)
-    return door.answer(Reencrypted(sealed_anew=done, cannot_be_opened=unreadable), f"{done} secrets sealed anew.")
+    return door.answer(Reencrypted(sealed_anew=done, cannot_be_opened=unreadable), f"{done} sealed anew.")

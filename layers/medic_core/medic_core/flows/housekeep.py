@@ -7,6 +7,7 @@ from datetime import timedelta
 
 from medic_core.store import (
     api_keys,
+    audit_log,
     connection,
     deliveries,
     heartbeat_events,
@@ -27,6 +28,7 @@ SNAPSHOT_DAYS = 90
 WINDOW_DAYS = 90
 #: Of secrets that have ended: until then their users hear "not valid any more".
 SECRET_DAYS = 90
+AUDIT_DAYS = 90
 #: Each removes 10,000 rows at most, so that no statement holds its locks for long.
 MOST_ROUNDS = 100
 
@@ -82,4 +84,5 @@ def _forget_some(database: Database) -> int:
             + snapshots.forget(tx, SNAPSHOT_DAYS)
             + idempotency_keys.forget(tx)
             + api_keys.forget_secrets(tx, SECRET_DAYS)
+            + audit_log.forget(tx, AUDIT_DAYS)
         )

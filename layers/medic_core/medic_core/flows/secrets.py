@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+import contextlib
+from collections.abc import Collection, Mapping
 
 from medic_core.domain.repair.audit import AuditAction
 from medic_core.errors import NotFound, Unavailable
+from medic_core.flows.engine import token_context
 from medic_core.ports import Sealer
 from medic_core.store import audit_log, secrets
 from medic_core.store.audit_log import Entry
 from medic_core.store.connection import Database, Transaction
-from medic_core.store.secrets import Sealed, SecretRow
+from medic_core.store.secrets import SecretRow
 
 SEALED_AT_ONCE = 100
 
@@ -23,14 +25,18 @@ def sealing_context(name: str, version: int) -> dict[str, str]:
 def put(tx: Transaction, sealer: Sealer, name: str, value: str, description: str, actor: str) -> tuple[SecretRow, bool]:
     """Keep a secret; whether it is new. Raises Unavailable where there is no key to seal it with."""
     version = secrets.claim(tx, name) + 1
-    try:
-        sealed = sealer.seal(value.encode(), sealing_context(name, version))
-    except ValueError as error:
-        raise Unavailable(f"Secrets cannot be kept. {error}") from error
+    sealed = _sealed(sealer, value.encode(), sealing_context(name, version))
     secrets.put(tx, name, description, sealed, version, actor)
     action = AuditAction.SECRET_CREATED if version == 1 else AuditAction.SECRET_CHANGED
     audit_log.add(tx, [Entry(action, actor, details={"name": name, "version": version})])
     return existing(tx, name), version == 1
+
+
+def _sealed(sealer: Sealer, content: bytes, context: Mapping[str, str]) -> bytes:
+    try:
+        return sealer.seal(content, context)
+    except ValueError as error:
+        raise Unavailable(f"Secrets cannot be kept. {error}") from error
 
 
 def existing(tx: Transaction, name: str) -> SecretRow:
@@ -49,12 +55,32 @@ def delete(tx: Transaction, name: str, actor: str) -> None:
 
 
 def reencrypt(database: Database, sealer: Sealer, actor: str) -> tuple[int, list[str]]:
-    """Seal anew what is not under the newest key; how many, and those whose key is not here. Safe to repeat."""
+    """Seal anew what is not under the newest key: secrets, and the tokens of approvals that are waited for.
+
+    Returns how many, and the secrets whose key is not here. Safe to repeat, and at once. Raises Unavailable where
+    there is no key.
+    """
+    # Without a key nothing could be opened either, and that would look like secrets that are lost.
+    _sealed(sealer, b"", {"purpose": "trial"})
+    done, unreadable = _secrets_resealed(database, sealer, actor)
+    return done + _tokens_resealed(database, sealer), unreadable
+
+
+def _secrets_resealed(database: Database, sealer: Sealer, actor: str) -> tuple[int, list[str]]:
     done, unreadable, last = 0, list[str](), ""
     while True:
         with database.transaction() as tx:
             found = secrets.after(tx, last, SEALED_AT_ONCE)
-            renewed = [one.name for one in found if _resealed(tx, sealer, one, unreadable)]
+            renewed = []
+            for one in found:
+                try:
+                    sealed = _under_newest(sealer, bytes(one.sealed), sealing_context(one.name, one.version))
+                except ValueError:
+                    unreadable.append(one.name)
+                    continue
+                if sealed is not None:
+                    secrets.reseal(tx, one.name, sealed)
+                    renewed.append(one.name)
             if renewed:
                 audit_log.add(tx, [Entry(AuditAction.SECRETS_REENCRYPTED, actor, details={"names": renewed})])
         done += len(renewed)
@@ -63,17 +89,26 @@ def reencrypt(database: Database, sealer: Sealer, actor: str) -> tuple[int, list
         last = found[-1].name
 
 
-def _resealed(tx: Transaction, sealer: Sealer, one: Sealed, unreadable: list[str]) -> bool:
-    context = sealing_context(one.name, one.version)
-    try:
-        if sealer.is_current(bytes(one.sealed)):
-            return False
-        value = sealer.open(bytes(one.sealed), context)
-    except ValueError:
-        unreadable.append(one.name)
-        return False
-    secrets.reseal(tx, one.name, sealer.seal(value, context))
-    return True
+def _tokens_resealed(database: Database, sealer: Sealer) -> int:
+    """One that cannot be opened is left as it is: the state machine's own time limit ends its wait."""
+    done, last = 0, 0
+    while True:
+        with database.transaction() as tx:
+            found = secrets.tokens_after(tx, last, SEALED_AT_ONCE)
+            for one in found:
+                with contextlib.suppress(ValueError):
+                    sealed = _under_newest(sealer, bytes(one.sealed), token_context(one.request_id))
+                    if sealed is not None:
+                        secrets.reseal_token(tx, one.request_id, sealed)
+                        done += 1
+        if len(found) < SEALED_AT_ONCE:
+            return done
+        last = found[-1].request_id
+
+
+def _under_newest(sealer: Sealer, sealed: bytes, context: Mapping[str, str]) -> bytes | None:
+    """The same under the newest key; None where it is. Raises ValueError where it cannot be opened."""
+    return None if sealer.is_current(sealed) else sealer.seal(sealer.open(sealed, context), context)
 
 
 def opened(

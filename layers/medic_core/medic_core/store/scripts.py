@@ -119,8 +119,12 @@ def versions(tx: Transaction, script_id: int, before: int, limit: int) -> list[S
         return cursor.execute(VERSIONS, values).fetchall()
 
 
+#: A name that comes back counts on: an execution that is under way finds the text that it began with, and no other.
 CREATE: Final = """
-INSERT INTO medic.registered_scripts (name, name_key) VALUES (%(name)s, %(name_key)s) RETURNING script_id
+INSERT INTO medic.registered_scripts (name, name_key, version)
+SELECT %(name)s, %(name_key)s, COALESCE(max(version), 0) + 1
+  FROM medic.script_versions WHERE name_key = %(name_key)s
+RETURNING script_id
 """
 ADD_VERSION: Final = """
 INSERT INTO medic.script_versions

@@ -1,4 +1,4 @@
-"""Secrets, sealed."""
+"""Secrets, sealed; and the tokens of approvals, which are sealed under the same keys."""
 
 from __future__ import annotations
 
@@ -131,3 +131,33 @@ RESEAL: Final = "UPDATE medic.secrets SET sealed = %(sealed)s WHERE name = %(nam
 def reseal(tx: Transaction, name: str, sealed: bytes) -> None:
     """The same value, under another key."""
     tx.execute(RESEAL, {"name": name, "sealed": sealed})
+
+
+@dataclass(frozen=True, slots=True)
+class SealedToken:
+    """What lets the state machine go on after an approval, as it is kept."""
+
+    request_id: int
+    sealed: bytes = field(repr=False)
+
+
+#: Of decisions that were taken: those that may be on their way to the state machine.
+TOKENS_AFTER: Final = """
+SELECT request_id, task_token AS sealed FROM medic.approval_requests
+ WHERE task_token IS NOT NULL AND (status = 'pending' OR decided_at > now() - interval '1 day')
+   AND request_id > %(after)s ORDER BY request_id LIMIT %(limit)s FOR UPDATE
+"""
+
+
+def tokens_after(tx: Transaction, request_id: int, limit: int) -> list[SealedToken]:
+    """The next tokens that will be needed, which nobody else changes until the transaction ends."""
+    with tx.cursor(row_factory=class_row(SealedToken)) as cursor:
+        return cursor.execute(TOKENS_AFTER, {"after": request_id, "limit": limit}).fetchall()
+
+
+RESEAL_TOKEN: Final = "UPDATE medic.approval_requests SET task_token = %(sealed)s WHERE request_id = %(request_id)s"
+
+
+def reseal_token(tx: Transaction, request_id: int, sealed: bytes) -> None:
+    """The same token, under another key."""
+    tx.execute(RESEAL_TOKEN, {"request_id": request_id, "sealed": sealed})
