@@ -144,7 +144,7 @@ def test_what_is_gone_takes_no_execution_with_it(functions: Functions, database:
 def test_one_that_waits_is_cancelled_and_stays_so(functions: Functions, database: Database) -> None:
     hand = Hand(database, started(database, a_playbook(database, REST), a_service(database)))
     hand.turn()
-    reply = told(functions, "cancel", body={"reason": "wrong host"}, x_actor="ann")
+    reply = told(functions, "cancel", body={"note": "wrong host"}, x_actor="ann")
     found = reply.json["results"]
     assert (reply.status, reply.json["message"]) == (200, "Execution cancelled.")
     assert (found["status"], found["outcome"], found["because"]) == (
@@ -153,7 +153,7 @@ def test_one_that_waits_is_cancelled_and_stays_so(functions: Functions, database
         "cancelled by ann: wrong host",
     )
     assert found["completed_at"]
-    assert [step["status"] for step in found["steps"]] == ["skipped"]
+    assert [(step["status"], step["error_message"]) for step in found["steps"]] == [("failed", found["because"])]
     again = told(functions, "cancel")
     assert (again.status, again.json["message"]) == (409, "This execution is over already: cancelled.")
     # What the state machine asks afterwards changes nothing; a next one may begin.
@@ -271,28 +271,30 @@ def test_who_may_read_and_who_may_decide(functions: Functions, database: Databas
     assert asking.turn()["kind"] == "wait"
 
 
-@pytest.mark.parametrize("how", ["cancel", "approve", "reject"])
+DECISIONS = [("cancel", "note", "withdrawn"), ("approve", "reason", "approved"), ("reject", "reason", "rejected")]
+
+
+@pytest.mark.parametrize(("how", "word", "decided"), DECISIONS)
 @pytest.mark.parametrize(
-    ("body", "status"),
-    [
-        ({"reason": 1}, 400),
-        ({"reason": "a\x00b"}, 400),
-        ({"reason": "\ud800"}, 400),
-        ({"reason": "x" * 10_000}, 400),
-        ({"nonsense": 1}, 400),
-        ("{", 400),
-        ([], 400),
-        (None, 200),
-        ({}, 200),
-        ({"reason": "wegen Überlast: 漢字"}, 200),
-    ],
+    ("said", "status"),
+    [(1, 400), ("a\x00b", 400), ("\ud800", 400), ("x" * 10_000, 400), ("", 200), ("wegen Überlast: 漢字", 200)],
 )
-def test_what_a_decision_may_say(functions: Functions, asking: Hand, how: str, body: Any, status: int) -> None:
+def test_why_may_be_said(
+    functions: Functions, asking: Hand, how: str, word: str, decided: str, said: Any, status: int
+) -> None:
+    assert told(functions, how, asking.execution_id, {word: said}).status == status
+    approval = asked(functions, "/v2/executions/1")["approval"]
+    assert approval["status"] == (decided if status == 200 else "pending")
+    assert status == 400 or said in approval["reason"]
+
+
+@pytest.mark.parametrize(("how", "decided"), [(how, decided) for how, _, decided in DECISIONS])
+@pytest.mark.parametrize(("body", "status"), [({"nonsense": 1}, 400), ("{", 400), ([], 400), (None, 200), ({}, 200)])
+def test_what_a_decision_may_be(
+    functions: Functions, asking: Hand, how: str, decided: str, body: Any, status: int
+) -> None:
     assert told(functions, how, asking.execution_id, body).status == status
-    untouched = (
-        "pending" if status == 400 else {"cancel": "withdrawn", "approve": "approved", "reject": "rejected"}[how]
-    )
-    assert asked(functions, "/v2/executions/1")["approval"]["status"] == untouched
+    assert asked(functions, "/v2/executions/1")["approval"]["status"] == (decided if status == 200 else "pending")
 
 
 @pytest.mark.parametrize(("number", "status"), [("9", 404), ("0", 400), ("-1", 400), ("x", 400), ("9" * 30, 400)])

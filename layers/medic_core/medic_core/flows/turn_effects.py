@@ -180,7 +180,8 @@ def _escalate(tx: Transaction, locked: Locked, because: str) -> int:
 
 
 def _tell_end(tx: Transaction, locked: Locked, ending: Ending) -> int:
-    approvals.end(tx, locked.execution_id, ApprovalStatus.WITHDRAWN, ending.because)
+    if approvals.end(tx, locked.execution_id, ApprovalStatus.WITHDRAWN, ending.because):
+        audit_log.add(tx, [_noted(locked, AuditAction.APPROVAL_WITHDRAWN, {"reason": ending.because})])
     if ending.status is not ExecutionStatus.FAILED or ending.outcome in ESCALATED:
         return 0
     heading = f"Repair of {named(locked)} failed: playbook {locked.context.get('PLAYBOOK_NAME', '')!r}"
