@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from medic_core.domain.repair.audit import AuditAction
 from medic_core.domain.repair.execution import Ending, ExecutionStatus, Outcome
 from medic_core.flows import advance
+from medic_core.flows.sealed import token_context
 from medic_core.ports import EngineStatus, Machine, Sealer
 from medic_core.store import approvals, audit_log, engine_runs, executions, outbox
 from medic_core.store.approvals import ApprovalStatus
@@ -66,11 +67,6 @@ def _decide(database: Database, machine: Machine, sealer: Sealer, request_id: in
         token = sealer.open(bytes(found[0]), token_context(request_id)).decode()
         machine.answer(token, {})
     _done(database, Topic.DECISION, request_id)
-
-
-def token_context(request_id: int) -> dict[str, str]:
-    """What a task token is bound to."""
-    return {"purpose": "task-token", "request": str(request_id)}
 
 
 def _done(database: Database, topic: Topic, subject_id: int) -> None:

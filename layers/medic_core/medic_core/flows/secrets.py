@@ -7,7 +7,7 @@ from collections.abc import Collection, Mapping
 
 from medic_core.domain.repair.audit import AuditAction
 from medic_core.errors import NotFound, Unavailable
-from medic_core.flows.engine import token_context
+from medic_core.flows.sealed import token_context
 from medic_core.ports import Sealer
 from medic_core.store import audit_log, secrets
 from medic_core.store.audit_log import Entry
