@@ -9,18 +9,19 @@ from contextlib import closing
 from datetime import timedelta
 from typing import Any, TypeVar
 
+import psycopg
 import pytest
 
 from medic_core.domain.repair.execution import Cause
 from medic_core.domain.watching.signals import SignalKind
 from medic_core.domain.watching.states import Trouble
-from medic_core.errors import Conflict, NotFound
+from medic_core.errors import Conflict, NotFound, Unavailable
 from medic_core.flows import edit_playbooks, edit_triggers, executions_by_people
 from medic_core.flows.consider import BATCH, Considered, Rules, consider_alerts
 from medic_core.flows.sweep import sweep
 from medic_core.store import repair_batches
 from medic_core.store.connection import Database
-from tests.builders import a_service, hears, rows, time_passes
+from tests.builders import a_service, away, hears, rows, time_passes
 from tests.fixtures.repairing import a_playbook, started
 
 MINUTE = timedelta(minutes=1)
@@ -122,6 +123,25 @@ def test_a_count_that_was_passed_in_one_go_fires_too(database: Database) -> None
         fails(database)
     assert considered(database).started == 1
     assert rows(database, "SELECT consecutive_failures FROM medic.trigger_firings") == [(5,)]
+
+
+@pytest.mark.parametrize(
+    ("kind", "failures", "expected"), [(SignalKind.FAILED, 2, [0, 1, 0]), (SignalKind.DOWN, 1, [1, 0, 0])]
+)
+def test_what_a_service_says_of_itself_fires(
+    database: Database, kind: SignalKind, failures: int, expected: list[int]
+) -> None:
+    """Each run that fails counts; a service that says again that it is down says nothing new."""
+    a_service(database)
+    a_remedy(database, failures=failures)
+    found = []
+    for _ in range(3):
+        hears(database, kind=kind)
+        found.append(considered(database).started)
+    assert found == expected
+    fired = "SELECT kind, decision FROM medic.trigger_firings JOIN medic.alerts USING (alert_id)"
+    kinds = {SignalKind.FAILED: "job_failed", SignalKind.DOWN: "reported_down"}
+    assert rows(database, fired) == [(kinds[kind], "started")]
 
 
 def test_silence_counts_up_to_it(database: Database) -> None:
@@ -228,6 +248,71 @@ def test_one_that_only_observes_notes_its_plan_and_does_nothing(database: Databa
     assert audited(database, "execution_observed") == 1
 
 
+# Trouble with the database.
+
+TABLES = (
+    "playbook_triggers",
+    "kill_switches",
+    "playbook_executions",
+    "outbox",
+    "remediation_audit_log",
+    "notices",
+    "trigger_firings",
+)
+STARTS = "SELECT (SELECT count(*) FROM medic.playbook_executions), (SELECT count(*) FROM medic.trigger_firings)"
+
+
+@pytest.mark.parametrize("table", TABLES)
+def test_what_cannot_be_read_or_written_starts_nothing_and_is_made_up_for(database: Database, table: str) -> None:
+    a_service(database)
+    a_service(database, "other")
+    a_remedy(database)
+    for name in ("nightly-backup", "other"):
+        fails(database, name)
+    renamed(database, table, f"{table}_gone")
+    with pytest.raises(psycopg.errors.UndefinedTable):
+        considered(database)
+    renamed(database, f"{table}_gone", table)
+    assert rows(database, STARTS) == [(0, 0)]
+    assert rows(database, NOTICES) == []
+    assert considered(database) == Considered(alerts=2, started=2)
+
+
+def renamed(database: Database, was: str, becomes: str) -> None:
+    with database.autocommit() as connection:
+        connection.execute(f"ALTER TABLE medic.{was} RENAME TO {becomes}")
+
+
+def test_a_connection_that_breaks_at_the_last_statement_starts_nothing(database: Database) -> None:
+    a_service(database)
+    a_remedy(database)
+    fails(database)
+    function = "CREATE FUNCTION public.broken() RETURNS trigger LANGUAGE plpgsql AS"
+    with database.autocommit() as connection:
+        connection.execute(f"{function} 'BEGIN PERFORM pg_terminate_backend(pg_backend_pid()); RETURN NEW; END'")
+        connection.execute(
+            "CREATE TRIGGER broken BEFORE INSERT ON medic.trigger_firings FOR EACH ROW EXECUTE FUNCTION public.broken()"
+        )
+    with pytest.raises(Unavailable):
+        considered(database)
+    assert rows(database, STARTS) == [(0, 0)]
+    with database.autocommit() as connection:
+        connection.execute("DROP TRIGGER broken ON medic.trigger_firings")
+    assert considered(database).started == 1
+
+
+def test_a_database_that_is_away_starts_nothing(database: Database) -> None:
+    service_id = a_service(database)
+    a_remedy(database)
+    fails(database)
+    with away(database):
+        for call in (considered, by_program(1, service_id)):
+            with pytest.raises(Unavailable):
+                call(database)
+    assert rows(database, STARTS) == [(0, 0)]
+    assert considered(database).started == 1
+
+
 # Guards.
 
 
@@ -296,7 +381,7 @@ def test_the_circuit_breaker_is_exact(database: Database) -> None:
         monitors: list[Callable[[Database], Any]] = [lambda own: considered(own, batch=1)] * 3
         programs: list[Callable[[Database], Any]] = [by_program(playbook, service_id) for playbook in others]
         calls = programs[:20] + monitors + programs[20:] if burst % 2 else monitors + programs
-        found = at_once(database, calls, workers=16)
+        found = at_once(database, calls, workers=len(calls))
         by_monitors = [one for one in found if isinstance(one, Considered)]
         by_programs = Counter(one for one in found if isinstance(one, str))
         fired, blocked = (sum(getattr(one, name) for one in by_monitors) for name in ("started", "blocked"))
