@@ -40,6 +40,8 @@ def report() -> str:
         os.environ.update(environment | {"DATABASE_URL": url})
         host = environment["MEDIC_ALLOWED_WEBHOOK_HOSTS"]
         in_process = [_steps(url, host), _first_step(url, host)]
+    # The running system has a database of its own.
+    del os.environ["DATABASE_URL"]
     with routing.receivers() as environment, running(environment) as repairs:
         at_once = _at_once(repairs, environment["MEDIC_ALLOWED_WEBHOOK_HOSTS"])
     return "\n".join([_parsing(), *in_process, at_once])
