@@ -51,9 +51,9 @@ def delete(tx: Transaction, playbook_id: int, actor: str, version: int | None) -
     audit_log.add(tx, [Entry(AuditAction.PLAYBOOK_DELETED, actor, None, playbook_id, None, details)])
 
 
-def existing(tx: Transaction, playbook_id: int) -> PlaybookRow:
-    """The playbook. Raises NotFound."""
-    found = playbooks.read(tx, playbook_id)
+def existing(tx: Transaction, playbook_id: int, *, lock: bool = False) -> PlaybookRow:
+    """The playbook; with `lock` nobody changes or deletes it meanwhile. Raises NotFound."""
+    found = playbooks.read(tx, playbook_id, lock=lock)
     if found is None:
         raise NotFound("No playbook has this id.")
     return found
@@ -68,9 +68,7 @@ def difference(before: str, after: str, names: tuple[str, str]) -> str:
 
 
 def _locked(tx: Transaction, playbook_id: int, version: int | None) -> PlaybookRow:
-    found = playbooks.read(tx, playbook_id, lock=True)
-    if found is None:
-        raise NotFound("No playbook has this id.")
+    found = existing(tx, playbook_id, lock=True)
     if version is not None and version != found.version:
         raise Stale
     return found

@@ -16,7 +16,7 @@ from medic_core.store.firings import TRIGGERS, TriggerRow
 
 def create(tx: Transaction, playbook_id: int, values: Mapping[str, Any], actor: str) -> TriggerRow:
     """Make a trigger. Raises NotFound where there is no such playbook."""
-    edit_playbooks.existing(tx, playbook_id)
+    edit_playbooks.existing(tx, playbook_id, lock=True)
     made = manage.create(tx, TRIGGERS, {**values, "playbook_id": playbook_id})
     return _noted(tx, AuditAction.TRIGGER_CREATED, made, actor)
 

@@ -79,8 +79,9 @@ def add(tx: Transaction, new: New) -> int | None:
     return found
 
 
-#: What is repeated here of other tables is as old as the statement: only the execution's own row is sure.
-LOCK: Final = """
+#: By itself: who has waited for another's turn, or for a runner, sees what those wrote only in a further statement.
+LOCK: Final = "SELECT FROM medic.playbook_executions WHERE execution_id = %(execution_id)s FOR UPDATE"
+READ: Final = """
 SELECT e.execution_id, e.playbook_id, e.version, e.service_id, e.alert_id, e.trigger_id, e.cause, e.status, e.context,
        e.scripts, e.current_step, e.attempt, e.progress, e.seq, e.directive, e.engine_name, e.engine_runs,
        e.expected_by, e.started_by, now() AS now, v.sha256, s.heartbeat_name, s.team_id,
@@ -99,7 +100,6 @@ SELECT e.execution_id, e.playbook_id, e.version, e.service_id, e.alert_id, e.tri
   LEFT JOIN medic.playbook_step_results r
     ON r.execution_id = e.execution_id AND r.step_index = e.current_step AND r.attempt = e.attempt
  WHERE e.execution_id = %(execution_id)s
-   FOR UPDATE OF e
 """
 
 
@@ -140,8 +140,9 @@ class Locked:
 
 def lock(tx: Transaction, execution_id: int) -> Locked | None:
     """Lock an execution and read it; None where there is none."""
+    tx.execute(LOCK, {"execution_id": execution_id})
     with tx.cursor(row_factory=dict_row) as cursor:
-        row = cursor.execute(LOCK, {"execution_id": execution_id}).fetchone()
+        row = cursor.execute(READ, {"execution_id": execution_id}).fetchone()
     return _locked(row) if row is not None else None
 
 

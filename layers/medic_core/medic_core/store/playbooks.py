@@ -128,13 +128,16 @@ SELECT p.playbook_id, p.name, p.description, p.version, v.yaml_content, v.sha256
   FROM medic.playbooks p JOIN medic.playbook_versions v USING (playbook_id, version)
  WHERE p.playbook_id = %(playbook_id)s AND p.deleted_at IS NULL
 """
-LOCK: Final = NEWEST + " FOR UPDATE OF p"
+#: By itself: who has waited for another's change reads the version that it made only in a further statement.
+LOCK: Final = "SELECT FROM medic.playbooks WHERE playbook_id = %(playbook_id)s FOR UPDATE"
 
 
 def read(tx: Transaction, playbook_id: int, *, lock: bool = False) -> PlaybookRow | None:
     """A playbook, None where there is none (any more); with `lock` nobody else changes it meanwhile."""
+    if lock:
+        tx.execute(LOCK, {"playbook_id": playbook_id})
     with tx.cursor(row_factory=class_row(PlaybookRow)) as cursor:
-        return cursor.execute(LOCK if lock else NEWEST, {"playbook_id": playbook_id}).fetchone()
+        return cursor.execute(NEWEST, {"playbook_id": playbook_id}).fetchone()
 
 
 LISTED: Final = """
