@@ -16,7 +16,7 @@ from tests.fixtures.functions import ADMIN_KEY
 from tests.system.conftest import ROOT, Medic
 
 #: Examples of each operation in each phase; `make fuzz` asks for more.
-EXAMPLES = os.environ.get("MEDIC_FUZZ_EXAMPLES", "10")
+EXAMPLES = os.environ.get("MEDIC_FUZZ_EXAMPLES", "6")
 #: Of those whom most operations refuse whatever they send.
 FEW = str(max(3, int(EXAMPLES) // 3))
 #: What is valid by itself may contradict what is there, or another field: that is a 400 which no schema can tell.
@@ -49,6 +49,7 @@ def a_key(medic: Medic, scope: str) -> str:
     return made
 
 
+@pytest.mark.timeout(1200)
 def test_an_admin_finds_no_contradiction(start_medic: Callable[..., Medic]) -> None:
     medic = start_medic(**OPEN_TO_WEBHOOKS)
     found = SUMMARY.search(explored(medic, ADMIN_KEY))
@@ -61,6 +62,7 @@ def test_an_admin_finds_no_contradiction(start_medic: Callable[..., Medic]) -> N
     assert medic.ask("GET", "/v2/api-keys/1").status == 200
 
 
+@pytest.mark.timeout(1200)
 @pytest.mark.parametrize("scope", ["heartbeat", "read", "write"])
 def test_who_may_less_finds_none_either(start_medic: Callable[..., Medic], scope: str) -> None:
     medic = start_medic(**OPEN_TO_WEBHOOKS)
