@@ -464,9 +464,9 @@ def test_when_many_fail_at_once_one_question_is_asked_for_all(database: Database
     said = f"{failing} of 30 services of this trigger failed within 5 minutes: somebody must decide for all of them"
     assert rows(database, FIRINGS) == [("held", said)] * failing
     assert rows(database, "SELECT count(*) FROM medic.playbook_executions") == [(0,)]
-    heading = "Many services fail at once: repairs by trigger 1 wait (batch 1)"
-    assert rows(database, NOTICES) == [("execution_held", heading, said)]
     (batch,) = repair_batches_of(database)
+    heading = f"Many services fail at once: repairs by trigger 1 wait (batch {batch.batch_id})"
+    assert rows(database, NOTICES) == [("execution_held", heading, said)]
     assert (batch.status, batch.services, batch.because) == ("pending", failing, said)
     assert (audited(database, "batch_held"), audited(database, "execution_held")) == (1, failing)
     # Who fails now goes with them: nobody is asked twice.
