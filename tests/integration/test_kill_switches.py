@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
 
 from medic_core.adapters import hashing
 from medic_core.domain.access.api_keys import Scope
+from medic_core.domain.repair.kill_switches import KillLevel
+from medic_core.errors import NotFound
 from medic_core.flows import keys
+from medic_core.flows import kill_switches as flows
 from medic_core.store.connection import Database
 from tests.builders import a_service, rows
 from tests.fixtures.functions import Functions
@@ -104,3 +108,29 @@ def test_who_may(subjects: Functions, database: Database) -> None:
     assert subjects.api("DELETE", "/v2/kill-switches/1", key=reader).status == 403
     assert subjects.api("GET", "/v2/kill-switches", key=reader).status == 200
     assert subjects.api("DELETE", "/v2/kill-switches/1", key=writer).status == 200
+
+
+def test_thrown_and_released_by_many_at_once_each_change_is_told_once(database: Database) -> None:
+    """Whoever throws gets the one that is thrown, also when it is released at that moment."""
+
+    def throw_and_release(number: int) -> tuple[bool, bool]:
+        own = Database(database._url)
+        try:
+            with own.transaction() as tx:
+                found, is_new = flows.throw(tx, KillLevel.GLOBAL, None, "", f"person {number}")
+            try:
+                with own.transaction() as tx:
+                    flows.release(tx, found.kill_switch_id, f"person {number}")
+            except NotFound:
+                return is_new, False
+            return is_new, True
+        finally:
+            own.close()
+
+    with ThreadPoolExecutor(8) as people:
+        outcomes = list(people.map(throw_and_release, range(64)))
+    thrown, released = (sum(one) for one in zip(*outcomes, strict=True))
+    actions = [action for action, *_ in audited(database)]
+    assert (actions.count("kill_switch_thrown"), actions.count("kill_switch_released")) == (thrown, released)
+    assert thrown == released
+    assert rows(database, "SELECT count(*) FROM medic.kill_switches") == [(0,)]

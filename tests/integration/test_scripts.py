@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import hashlib
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
 
 from medic_core.adapters import hashing
 from medic_core.domain.access.api_keys import Scope
+from medic_core.errors import Conflict
 from medic_core.flows import keys
+from medic_core.flows import scripts as flows
 from medic_core.store import scripts
 from medic_core.store.connection import Database
 from tests.builders import rows
@@ -131,6 +134,30 @@ def test_a_name_that_comes_back_takes_no_version_that_there_was(functions: Funct
         "echo other",
         None,
     ]
+
+
+def test_registered_changed_and_deleted_by_many_at_once_no_version_comes_twice(database: Database) -> None:
+    def once(number: int) -> int | None:
+        own = Database(database._url)
+        try:
+            with own.transaction() as tx:
+                values = {"content": f"echo {number}", "interpreter": "bash", "timeout_seconds": 30}
+                script_id = flows.create(tx, {"name": "Restart", **values}, "ann").script_id
+            with own.transaction() as tx:
+                flows.change(tx, script_id, {"content": f"echo {number} again"}, "ann", None)
+            with own.transaction() as tx:
+                flows.delete(tx, script_id, "ann", None)
+        except Conflict:
+            return None
+        finally:
+            own.close()
+        return number
+
+    with ThreadPoolExecutor(8) as people:
+        done = [number for number in people.map(once, range(64)) if number is not None]
+    written = rows(database, "SELECT version, content FROM medic.script_versions ORDER BY version")
+    assert [version for version, _ in written] == list(range(1, 2 * len(done) + 1))
+    assert {content for _, content in written} == {f"echo {n}{again}" for n in done for again in ("", " again")}
 
 
 @pytest.mark.parametrize(

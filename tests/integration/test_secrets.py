@@ -29,6 +29,7 @@ from tests.stand_ins.receivers import Answer, Receiver
 
 #: Something to be escaped in a URL and in JSON.
 CANARY = 'canary"/+ é-7f3a9c'
+WAITING = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'"
 SHOWN = {"name", "description", "version", "updated_by", "last_used_at", "created_at", "updated_at"}
 
 
@@ -199,6 +200,25 @@ class TestUse:
         time_passes(database, timedelta(days=1))
         assert functions.api("GET", "/v2/secrets/TOKEN").json["results"]["last_used_at"] < used["TOKEN"]
         assert opened(database, SECRETS) == {}
+
+    def test_steps_and_a_re_encryption_do_not_wait_in_a_circle(self, database: Database) -> None:
+        with database.transaction() as tx:
+            # As they lie in the table, B comes first; a re-encryption goes by name.
+            for name in ("B", "A"):
+                flows.put(tx, SECRETS, name, f"value of {name}", "", "ann")
+        step, another = Database(database._url), Database(database._url)
+        lock = "SELECT FROM medic.secrets WHERE name = %(name)s FOR UPDATE"
+        try:
+            with ThreadPoolExecutor(1) as others, another.transaction() as tx:
+                tx.execute(lock, {"name": "A"})
+                values = others.submit(opened, step, SECRETS, "A", "B")
+                while rows(database, WAITING) == [(0,)]:
+                    assert not values.done()
+                tx.execute(lock, {"name": "B"})
+            assert values.result() == {"A": "value of A", "B": "value of B"}
+        finally:
+            step.close()
+            another.close()
 
     def test_nobodys_row_stands_in_for_anothers_and_no_version_for_another(
         self, functions: Functions, database: Database

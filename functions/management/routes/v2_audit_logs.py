@@ -52,7 +52,7 @@ def listed(
     with door.DATABASE.autocommit() as connection:
         rows = audit_log.listed(connection, wanted, read_id_cursor(cursor), limit + 1)
     found = page(rows, limit, read_entry, lambda row: id_cursor(row.log_id))
-    if CSV in caller.request.headers.get("accept", ""):
+    if CSV in caller.request.headers.get("accept", "").lower():
         headers: dict[str, Any] = {
             "Content-Disposition": 'attachment; filename="audit_logs.csv"',
             "X-Has-More": str(found.has_more).lower(),

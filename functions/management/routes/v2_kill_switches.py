@@ -43,7 +43,7 @@ def thrown(caller: Caller, wanted: Annotated[NewKillSwitch, Body()]) -> Response
 def listed(limit: Limit = DEFAULT_LIMIT, cursor: Cursor = None) -> Response[Envelope[Page[ReadKillSwitch]]]:
     """Kill switches that are thrown."""
     with door.DATABASE.autocommit() as connection:
-        rows = kill_switches.listed(connection, after=read_id_cursor(cursor) or 0, limit=limit + 1)
+        rows = kill_switches.listed(connection, read_id_cursor(cursor) or 0, limit + 1)
     return door.answer(page(rows, limit, ReadKillSwitch.model_validate, lambda row: id_cursor(row.kill_switch_id)))
 
 

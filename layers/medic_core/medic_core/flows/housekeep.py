@@ -10,11 +10,13 @@ from medic_core.store import (
     audit_log,
     connection,
     deliveries,
+    execution_lists,
     heartbeat_events,
     idempotency_keys,
     maintenance,
     notices,
     outbox,
+    repair_batches,
     snapshots,
     target_health,
 )
@@ -29,6 +31,8 @@ WINDOW_DAYS = 90
 #: Of secrets that have ended: until then their users hear "not valid any more".
 SECRET_DAYS = 90
 AUDIT_DAYS = 90
+#: Of executions that have ended, with what came of their steps.
+EXECUTION_DAYS = 90
 #: Each removes 10,000 rows at most, so that no statement holds its locks for long.
 MOST_ROUNDS = 100
 
@@ -46,7 +50,10 @@ def housekeep(database: Database) -> Kept:
     """Make what will be needed, remove what has been kept long enough. Safe to repeat."""
     made = make_partitions(database)
     dropped = _drop_partitions(database)
+    with database.transaction() as tx:
+        repair_batches.expire(tx)
     forgotten = sum(_forget_some(database) for _ in range(MOST_ROUNDS))
+    forgotten += sum(_forget_executions(database) for _ in range(MOST_ROUNDS))
     return Kept(made, dropped, forgotten)
 
 
@@ -86,3 +93,9 @@ def _forget_some(database: Database) -> int:
             + api_keys.forget_secrets(tx, SECRET_DAYS)
             + audit_log.forget(tx, AUDIT_DAYS)
         )
+
+
+def _forget_executions(database: Database) -> int:
+    """By themselves and last: their steps, approvals and firings go with them or let go of them."""
+    with database.transaction() as tx:
+        return execution_lists.forget(tx, EXECUTION_DAYS)

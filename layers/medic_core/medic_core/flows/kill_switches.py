@@ -19,8 +19,7 @@ def throw(
         raise BadRequest("subject_id: a global kill switch has none; every other one needs it.")
     if not kill_switches.subject_exists(tx, level, subject_id):
         raise BadRequest(f"subject_id: no {level} has the id {subject_id}.")
-    is_new = kill_switches.throw(tx, level, subject_id, reason, actor)
-    (found,) = kill_switches.listed(tx, level=level, subject_id=subject_id)
+    found, is_new = kill_switches.throw(tx, level, subject_id, reason, actor)
     if is_new:
         _note(tx, AuditAction.KILL_SWITCH_THROWN, found, actor)
     return found, is_new
@@ -28,11 +27,10 @@ def throw(
 
 def release(tx: Transaction, kill_switch_id: int, actor: str) -> None:
     """Let repairs start again. Raises NotFound."""
-    found = kill_switches.listed(tx, kill_switch_id)
-    if not found:
+    found = kill_switches.release(tx, kill_switch_id)
+    if found is None:
         raise NotFound("No kill switch has this id.")
-    kill_switches.release(tx, kill_switch_id)
-    _note(tx, AuditAction.KILL_SWITCH_RELEASED, found[0], actor)
+    _note(tx, AuditAction.KILL_SWITCH_RELEASED, found, actor)
 
 
 def _note(tx: Transaction, action: AuditAction, switch: KillSwitch, actor: str) -> None:

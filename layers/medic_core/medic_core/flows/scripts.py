@@ -37,7 +37,7 @@ def change(tx: Transaction, script_id: int, changes: Mapping[str, Any], actor: s
 def delete(tx: Transaction, script_id: int, actor: str, version: int | None) -> None:
     """Forget a script; its versions stay, for executions that run them. Raises NotFound, Stale."""
     before = _locked(tx, script_id, version)
-    scripts.delete(tx, script_id)
+    scripts.delete(tx, script_id, before.name)
     _noted(tx, AuditAction.SCRIPT_DELETED, before, actor)
 
 

@@ -39,47 +39,42 @@ def subject_exists(tx: Transaction, level: str, subject_id: int | None) -> bool:
         return bool(cursor.execute(EXISTS, {"level": level, "subject_id": subject_id}).fetchone())
 
 
+#: The update that changes nothing makes the statement return the one that is thrown already.
 THROW: Final = """
 INSERT INTO medic.kill_switches (level, subject_id, reason, thrown_by)
 VALUES (%(level)s, %(subject_id)s, %(reason)s, %(thrown_by)s)
-ON CONFLICT DO NOTHING
-RETURNING kill_switch_id
+ON CONFLICT (level, subject_id) DO UPDATE SET level = EXCLUDED.level
+RETURNING xmax = 0, kill_switch_id, level, subject_id, reason, thrown_by, thrown_at
 """
 
 
-def throw(tx: Transaction, level: str, subject_id: int | None, reason: str, thrown_by: str) -> bool:
-    """Throw one; False where it is thrown already."""
+def throw(tx: Transaction, level: str, subject_id: int | None, reason: str, thrown_by: str) -> tuple[KillSwitch, bool]:
+    """Throw one, or find the one that is thrown already; and whether it is new."""
     values = {"level": level, "subject_id": subject_id, "reason": reason, "thrown_by": thrown_by}
-    return tx.execute(THROW, values).fetchone() is not None
+    row = tx.execute(THROW, values).fetchone()
+    assert row is not None
+    return KillSwitch(*row[1:]), row[0]
 
 
-FIND: Final = """
+LISTED: Final = """
 SELECT kill_switch_id, level, subject_id, reason, thrown_by, thrown_at
-  FROM medic.kill_switches
- WHERE (%(kill_switch_id)s::bigint IS NULL OR kill_switch_id = %(kill_switch_id)s)
-   AND (%(level)s::text IS NULL OR (level = %(level)s AND subject_id IS NOT DISTINCT FROM %(subject_id)s::bigint))
-   AND kill_switch_id > %(after)s
- ORDER BY kill_switch_id LIMIT %(limit)s
+  FROM medic.kill_switches WHERE kill_switch_id > %(after)s ORDER BY kill_switch_id LIMIT %(limit)s
 """
 
 
-def listed(
-    tx: Transaction,
-    kill_switch_id: int | None = None,
-    level: str | None = None,
-    subject_id: int | None = None,
-    after: int = 0,
-    limit: int = 1,
-) -> list[KillSwitch]:
-    """Those that are thrown; with `level`, the one about that subject."""
-    values = {"kill_switch_id": kill_switch_id, "level": level, "subject_id": subject_id, "after": after}
+def listed(tx: Transaction, after: int, limit: int) -> list[KillSwitch]:
+    """Those that are thrown, in the order in which they were."""
     with tx.cursor(row_factory=class_row(KillSwitch)) as cursor:
-        return cursor.execute(FIND, {**values, "limit": limit}).fetchall()
+        return cursor.execute(LISTED, {"after": after, "limit": limit}).fetchall()
 
 
-RELEASE: Final = "DELETE FROM medic.kill_switches WHERE kill_switch_id = %(kill_switch_id)s"
+RELEASE: Final = """
+DELETE FROM medic.kill_switches WHERE kill_switch_id = %(kill_switch_id)s
+RETURNING kill_switch_id, level, subject_id, reason, thrown_by, thrown_at
+"""
 
 
-def release(tx: Transaction, kill_switch_id: int) -> None:
-    """Repairs may start again."""
-    tx.execute(RELEASE, {"kill_switch_id": kill_switch_id})
+def release(tx: Transaction, kill_switch_id: int) -> KillSwitch | None:
+    """Repairs may start again: the one that was thrown; None where there is none (any more)."""
+    with tx.cursor(row_factory=class_row(KillSwitch)) as cursor:
+        return cursor.execute(RELEASE, {"kill_switch_id": kill_switch_id}).fetchone()

@@ -119,6 +119,8 @@ def versions(tx: Transaction, script_id: int, before: int, limit: int) -> list[S
         return cursor.execute(VERSIONS, values).fetchall()
 
 
+#: Nobody else registers or deletes a script of this name meanwhile.
+CLAIM: Final = "SELECT pg_advisory_xact_lock(hashtextextended('script ' || %(name_key)s::text, 0))"
 #: A name that comes back counts on: an execution that is under way finds the text that it began with, and no other.
 CREATE: Final = """
 INSERT INTO medic.registered_scripts (name, name_key, version)
@@ -136,6 +138,7 @@ SELECT script_id, name_key, version, %(content)s, %(interpreter)s, %(timeout_sec
 
 def create(tx: Transaction, name: str, version: NewScriptVersion) -> int | None:
     """Register a script with its first version; None where its name is taken."""
+    tx.execute(CLAIM, {"name_key": name_key(name)})
     try:
         with tx.transaction(), tx.cursor(row_factory=scalar_row) as cursor:
             script_id = cursor.execute(CREATE, {"name": name, "name_key": name_key(name)}).fetchone()
@@ -159,6 +162,7 @@ def change(tx: Transaction, script_id: int, version: NewScriptVersion) -> None:
 DELETE: Final = "DELETE FROM medic.registered_scripts WHERE script_id = %(script_id)s"
 
 
-def delete(tx: Transaction, script_id: int) -> None:
+def delete(tx: Transaction, script_id: int, name: str) -> None:
     """Remove a script; its versions stay."""
+    tx.execute(CLAIM, {"name_key": name_key(name)})
     tx.execute(DELETE, {"script_id": script_id})

@@ -21,9 +21,13 @@ class Sealed:
     sealed: bytes = field(repr=False)
 
 
+#: Locked in the order of their names, as a re-encryption does: steps wait for one another and not in a circle.
 USE: Final = """
-UPDATE medic.secrets SET last_used_at = now() WHERE name = ANY(%(names)s::text[])
-RETURNING name, version, sealed
+WITH locked AS (
+    SELECT secret_id FROM medic.secrets WHERE name = ANY(%(names)s::text[]) ORDER BY name FOR UPDATE
+)
+UPDATE medic.secrets s SET last_used_at = now() FROM locked WHERE s.secret_id = locked.secret_id
+RETURNING s.name, s.version, s.sealed
 """
 
 
