@@ -558,3 +558,22 @@ def test_a_batch_that_nobody_decides_expires(database: Database) -> None:
     with pytest.raises(NotFound):
         decided(database, approved=True, batch_id=9)
     assert rows(database, "SELECT count(*) FROM medic.playbook_executions") == [(0,)]
+    assert rows(database, FIRINGS) == [("blocked", "nobody decided about the batch in time")] * 7
+
+
+def test_a_batch_whose_time_is_over_takes_nobody_along(database: Database) -> None:
+    many_fail(database, failing=7)
+    assert considered(database).held == 7
+    time_passes(database, 61 * MINUTE)
+    for number in range(7):
+        hears(database, f"worker-{number}", SignalKind.COMPLETED)
+        fails(database, f"worker-{number}")
+    found = at_once(database, [lambda own: considered(own, batch=2)] * 4)
+    assert sum(one.held for one in found) == 7
+    newest, former = repair_batches_of(database)
+    assert [(one.status, one.services) for one in (former, newest)] == [("expired", 7), ("pending", 7)]
+    assert [kind for kind, *_ in rows(database, NOTICES)] == ["execution_held"] * 2
+    with pytest.raises(Conflict, match="this batch is expired"):
+        decided(database, approved=True, batch_id=former.batch_id)
+    assert decided(database, approved=True, batch_id=newest.batch_id) == 7
+    assert Counter(decision for decision, _ in rows(database, FIRINGS)) == {"blocked": 7, "started": 7}

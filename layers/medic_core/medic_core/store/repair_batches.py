@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Final
 
-from psycopg.rows import class_row
+from psycopg.rows import class_row, scalar_row
 
 from medic_core.store.connection import Transaction
 
@@ -47,7 +47,11 @@ RETURNING batch_id, xmax = 0
 
 
 def open_for(tx: Transaction, trigger_id: int, because: str, expires_after: timedelta) -> tuple[int, bool]:
-    """The trigger's open batch, made where there is none; and whether it was."""
+    """The trigger's open batch, made where there is none; and whether it was.
+
+    One whose time is over is none: nobody could decide about it any more.
+    """
+    expire(tx, trigger_id)
     values = {"trigger_id": trigger_id, "because": because, "expires_after": expires_after}
     row = tx.execute(OPEN, values).fetchone()
     assert row is not None
@@ -88,14 +92,27 @@ def decide(tx: Transaction, batch_id: int, status: str, decided_by: str) -> bool
     return tx.execute(DECIDE, values).fetchone() is not None
 
 
+#: What was held for it is held no longer.
 EXPIRE: Final = """
-UPDATE medic.repair_batches SET status = 'expired', decided_at = now() WHERE status = 'pending' AND expires_at <= now()
+WITH expired AS (
+    UPDATE medic.repair_batches SET status = 'expired', decided_at = now()
+     WHERE status = 'pending' AND expires_at <= now()
+       AND (%(trigger_id)s::bigint IS NULL OR trigger_id = %(trigger_id)s)
+    RETURNING batch_id
+), released AS (
+    UPDATE medic.trigger_firings f SET decision = 'blocked', because = 'nobody decided about the batch in time'
+      FROM expired WHERE f.batch_id = expired.batch_id AND f.decision = 'held'
+)
+SELECT count(*)::int FROM expired
 """
 
 
-def expire(tx: Transaction) -> int:
-    """End batches that nobody decided in time; returns how many."""
-    return tx.execute(EXPIRE).rowcount
+def expire(tx: Transaction, trigger_id: int | None = None) -> int:
+    """End batches that nobody decided in time, of one trigger or of all; returns how many."""
+    with tx.cursor(row_factory=scalar_row) as cursor:
+        found = cursor.execute(EXPIRE, {"trigger_id": trigger_id}).fetchone()
+    assert isinstance(found, int)
+    return found
 
 
 RELEASE: Final = """
