@@ -71,8 +71,9 @@ def everything_stored(database: Database) -> str:
     """
     found: list[str] = []
     for table, column, kind in rows(database, columns):
-        shown = f"encode({column}, 'escape')" if kind == "bytea" else f"to_jsonb({column})::text"
-        found += [str(value) for (value,) in rows(database, f"SELECT {shown} FROM medic.{table}")]
+        shown = column if kind == "bytea" else f"to_jsonb({column})::text"
+        for (value,) in rows(database, f"SELECT {shown} FROM medic.{table}"):
+            found.append(value.decode(errors="replace") if isinstance(value, bytes) else str(value))
     return "\n".join(found)
 
 
@@ -359,3 +360,19 @@ def test_a_secret_that_a_step_uses_is_where_it_is_sent_and_nowhere_else(
 def test_the_dump_would_show_it(functions: Functions, database: Database) -> None:
     put(functions, description="in plain sight")
     assert "in plain sight" in everything_stored(database)
+    assert CANARY not in everything_stored(database)
+    rows(database, "UPDATE medic.secrets SET sealed = %(value)s RETURNING 1", value=b"\xff" + CANARY.encode())
+    assert CANARY in everything_stored(database)
+
+
+def test_what_goes_wrong_is_logged_without_it(
+    functions: Functions, database: Database, caplog: pytest.LogCaptureFixture
+) -> None:
+    put(functions)
+    with database.autocommit() as connection:
+        connection.execute("ALTER TABLE medic.remediation_audit_log RENAME TO gone")
+    reply = put(functions)
+    assert reply.status == 500
+    logged = caplog.text + repr([vars(record) for record in caplog.records])
+    assert ("unforeseen" in logged, "UndefinedTable" in logged) == (True, True)
+    assert [form for form in forms(CANARY) if form in reply.body + logged] == []
