@@ -128,6 +128,7 @@ CREATE TABLE medic.approval_requests (
 );
 CREATE UNIQUE INDEX approval_requests_one_pending_idx ON medic.approval_requests (execution_id) WHERE status = 'pending';
 CREATE INDEX approval_requests_pending_idx ON medic.approval_requests (expires_at) WHERE status = 'pending';
+CREATE INDEX approval_requests_execution_idx ON medic.approval_requests (execution_id);
 COMMENT ON COLUMN medic.approval_requests.step_index IS 'NULL: the playbook asks before its first step';
 COMMENT ON COLUMN medic.approval_requests.task_token IS 'What lets the state machine go on; sealed';
 
@@ -210,6 +211,7 @@ CREATE TABLE medic.trigger_firings (
 );
 CREATE INDEX trigger_firings_trigger_idx ON medic.trigger_firings (trigger_id, firing_id DESC);
 CREATE INDEX trigger_firings_batch_idx ON medic.trigger_firings (batch_id) WHERE batch_id IS NOT NULL;
+CREATE INDEX trigger_firings_execution_idx ON medic.trigger_firings (execution_id) WHERE execution_id IS NOT NULL;
 COMMENT ON COLUMN medic.trigger_firings.plan IS 'Of one that only observes: what it would have done, secrets masked';
 
 CREATE TABLE medic.remediation_audit_log (
