@@ -68,11 +68,18 @@ def _consider_some(tx: Transaction, rules: Rules, batch: int, found: Considered)
     found.alerts += claimed
     enabled = firings.enabled(tx) if alerts else []
     around = _Around(tx, rules)
-    for alert in alerts:
-        trigger = triggers.fires(enabled, alert.service_name, alert.considered_failures, alert.consecutive_failures)
-        if trigger is not None and not firings.has_fired(tx, alert.alert_id, trigger.trigger_id):
-            _fire(around, trigger, alert, found)
+    called = [(trigger, alert) for alert in alerts if (trigger := _called_for(tx, enabled, alert)) is not None]
+    # Services first, then batches by their triggers: two monitors wait for one another and not in a circle.
+    firings.lock_services(tx, [alert.service_id for _, alert in called])
+    for trigger, alert in sorted(called, key=lambda one: one[0].trigger_id):
+        _fire(around, trigger, alert, found)
     return claimed
+
+
+def _called_for(tx: Transaction, enabled: Sequence[Trigger], alert: Unconsidered) -> Trigger | None:
+    trigger = triggers.fires(enabled, alert.service_name, alert.considered_failures, alert.consecutive_failures)
+    has_fired = trigger is not None and firings.has_fired(tx, alert.alert_id, trigger.trigger_id)
+    return None if has_fired else trigger
 
 
 @dataclass(frozen=True, slots=True)

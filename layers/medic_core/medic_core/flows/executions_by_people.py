@@ -87,6 +87,8 @@ def decide_batch(tx: Transaction, batch_id: int, actor: str, most_recent: int, *
     found = repair_batches.listed(tx, batch_id)
     if not found:
         raise NotFound("No batch has this id.")
+    if approved:
+        firings.lock_services(tx, [one.service_id for one in firings.held(tx, batch_id)])
     status = "approved" if approved else "rejected"
     if not repair_batches.decide(tx, batch_id, status, actor):
         raise Conflict(f"Nothing to decide: this batch is {found[0].status} or its time is over.")

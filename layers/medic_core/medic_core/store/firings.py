@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
@@ -13,6 +13,7 @@ from psycopg.types.json import Jsonb
 
 from medic_core.domain.repair.triggers import Trigger, TriggerMode
 from medic_core.store.connection import Transaction
+from medic_core.store.executions import LOCK_SERVICE
 from medic_core.store.tables import Table
 
 
@@ -158,6 +159,12 @@ def has_fired(tx: Transaction, alert_id: int, trigger_id: int) -> bool:
     """Whether a trigger has fired for an alert before."""
     with tx.cursor(row_factory=scalar_row) as cursor:
         return bool(cursor.execute(HAS_FIRED, {"alert_id": alert_id, "trigger_id": trigger_id}).fetchone())
+
+
+def lock_services(tx: Transaction, service_ids: Iterable[int]) -> None:
+    """Nobody else starts repairs of these. Taken before batches and in one order: nobody waits in a circle."""
+    for service_id in sorted(set(service_ids)):
+        tx.execute(LOCK_SERVICE, {"service_id": service_id})
 
 
 @dataclass(frozen=True, slots=True)
