@@ -83,13 +83,16 @@ SELECT s.script_id, s.name, s.version, v.content, v.interpreter, v.timeout_secon
   FROM medic.registered_scripts s JOIN medic.script_versions v USING (script_id, version)
  WHERE s.script_id = %(script_id)s
 """
-LOCK: Final = READ + " FOR UPDATE OF s"
+#: A statement of its own: joined, the second to wait would look for the version that it saw before it waited.
+LOCK: Final = "SELECT FROM medic.registered_scripts WHERE script_id = %(script_id)s FOR UPDATE"
 
 
 def read(tx: Transaction, script_id: int, *, lock: bool = False) -> ScriptRow | None:
     """One script; with `lock` nobody else changes it meanwhile."""
+    if lock:
+        tx.execute(LOCK, {"script_id": script_id})
     with tx.cursor(row_factory=class_row(ScriptRow)) as cursor:
-        return cursor.execute(LOCK if lock else READ, {"script_id": script_id}).fetchone()
+        return cursor.execute(READ, {"script_id": script_id}).fetchone()
 
 
 LISTED: Final = """
