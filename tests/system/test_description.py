@@ -8,6 +8,7 @@ import re
 import subprocess
 import sys
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -23,12 +24,13 @@ FEW = str(max(3, int(EXAMPLES) // 3))
 EXCLUDED = "positive_data_acceptance"
 #: Where nobody can start playbooks by webhook, that is a 503.
 OPEN_TO_WEBHOOKS = {"MEDIC_TRIGGER_SECRET": "a secret of the tests"}
+SETTINGS = Path(__file__).with_name("schemathesis.toml")
 SUMMARY = re.compile(r"Selected: (\d+)/(\d+)[\s\S]*?Tested: (\d+)")
 
 
 def explored(medic: Medic, key: str, excluded: str = EXCLUDED, examples: str = EXAMPLES) -> str:
     """What schemathesis says of the running system; it ends badly where anything contradicts the description."""
-    command = [sys.executable, "-m", "schemathesis.cli", "--no-color", "run"]
+    command = [sys.executable, "-m", "schemathesis.cli", "--config-file", str(SETTINGS), "--no-color", "run"]
     command += [f"http://127.0.0.1:{medic.port}/openapi.json", "--header", f"X-API-Key: {key}", "--seed", "1"]
     command += ["--exclude-checks", excluded, "--max-examples", examples]
     hooks = {
