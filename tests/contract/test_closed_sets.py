@@ -14,6 +14,7 @@ from medic_core import domain, store
 from medic_core.domain.access.api_keys import Scope
 from medic_core.domain.access.rate_limits import Endpoints
 from medic_core.domain.alerting.alerts import INGEST_SILENT, AlertEvent, AlertStatus, Priority
+from medic_core.domain.repair.approvals import Via
 from medic_core.domain.repair.audit import AuditAction
 from medic_core.domain.repair.execution import (
     Cause,
@@ -76,6 +77,7 @@ SETS: dict[tuple[str, str], set[str]] = {
     ("playbook_step_results", "step_type"): set(StepType),
     ("playbook_step_results", "status"): set(StepStatus),
     ("approval_requests", "status"): set(ApprovalStatus),
+    ("approval_votes", "via"): set(Via),
     ("script_versions", "interpreter"): set(Interpreter),
     ("kill_switches", "level"): set(KillLevel),
     ("repair_batches", "status"): set(BatchStatus),

@@ -15,11 +15,12 @@ from medic_core.adapters import hashing
 from medic_core.adapters.migrations import apply_all, roll_back
 from medic_core.domain.access.api_keys import Scope
 from medic_core.domain.access.rate_limits import Endpoints
+from medic_core.domain.repair.approvals import Via, Voter
 from medic_core.domain.repair.kill_switches import KillLevel
 from medic_core.domain.routing.messages import NoticeKind
 from medic_core.domain.routing.targets import Defaults
 from medic_core.domain.watching.signals import SignalKind
-from medic_core.flows import change, edit_triggers, keys, kill_switches, maintain, scripts, secrets
+from medic_core.flows import approval_links, change, edit_triggers, keys, kill_switches, maintain, scripts, secrets
 from medic_core.flows.change import By
 from medic_core.flows.consider import Rules, consider_alerts
 from medic_core.flows.housekeep import make_partitions
@@ -28,6 +29,7 @@ from medic_core.flows.plan_deliveries import plan_notice, plan_notification
 from medic_core.flows.sweep import sweep
 from medic_core.store import (
     alert_attention,
+    approvals,
     connection,
     idempotency_keys,
     notices,
@@ -138,6 +140,9 @@ def leave_repairs(database: Database) -> None:
         tx.execute("UPDATE medic.alerts SET considered_failures = 0, told_at = now()")
     assert consider_alerts(database, Rules(5)).started > 0
     Hand(database, 1).turn()
+    with database.transaction() as tx:
+        approval_links.give_to_target(tx, 1, "default:slack")
+        approvals.vote(tx, 1, Voter("ann", "ann", Via.API, "ann"), "", approved=True)
     calls = a_playbook(database, {"type": "webhook", "url": "https://example.com"})
     Hand(database, started(database, calls)).turn()
     with database.transaction() as tx:

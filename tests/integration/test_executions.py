@@ -9,7 +9,8 @@ from typing import Any
 
 import pytest
 
-from medic_core.flows import advance, engine, executions_by_people
+from medic_core.domain.repair.approvals import Via, Voter
+from medic_core.flows import advance, approve, engine
 from medic_core.ports import EngineStatus
 from medic_core.store.connection import Database
 from tests.builders import a_service, hears, rows, time_passes
@@ -240,7 +241,8 @@ def test_a_decision_counts_once_and_reaches_the_machine(database: Database, reme
         own = Database(database._url)
         try:
             with own.transaction() as tx:
-                executions_by_people.answer(tx, hand.execution_id, f"person-{number}", "", approved=number % 2 == 0)
+                voter = Voter(f"person-{number}", f"person-{number}", Via.API, f"person-{number}")
+                approve.decide(tx, hand.execution_id, voter, "", approved=number % 2 == 0)
         except Exception as error:
             return type(error).__name__
         finally:

@@ -6,6 +6,7 @@ from datetime import datetime
 
 from pydantic import Field, JsonValue
 
+from medic_core.domain.repair.approvals import Via
 from medic_core.domain.repair.execution import Cause, ExecutionStatus, Outcome, StepStatus
 from medic_core.domain.repair.playbooks import StepType
 from medic_core.store.approvals import ApprovalStatus
@@ -61,13 +62,33 @@ class ReadStep(FromRow):
     completed_at: datetime | None
 
 
+class ReadVote(FromRow):
+    """One person's word."""
+
+    approved: bool
+    voter: str = Field(validation_alias="shown")
+    via: Via
+    reason: str
+    at: datetime
+
+
 class ReadApproval(FromRow):
     """What an execution asked people last."""
 
+    request_id: int
     status: ApprovalStatus
+    url: str | None = Field(
+        default=None,
+        description="A page to decide on, made for the key that asks: whoever has it decides in the key's name. "
+        "Null where it is decided, and for keys that may not",
+    )
     step_index: int | None = Field(description="The step that asks; null where the playbook as a whole does")
     message: str
     approvers: list[str] = Field(description="Key names and Slack user ids of those who may decide; empty: any")
+    approvers_required: int = Field(description="How many of them must agree")
+    agreed: int = Field(description="How many have")
+    votes: list[ReadVote] = Field(default=[])
+    steps: list[str] = Field(description="What would follow")
     requested_at: datetime
     expires_at: datetime
     decided_by: str | None
@@ -92,5 +113,7 @@ class PendingApproval(FromRow):
     heartbeat_name: str | None
     message: str
     approvers: list[str]
+    approvers_required: int
+    agreed: int
     requested_at: datetime
     expires_at: datetime

@@ -11,10 +11,12 @@ from aws_lambda_powertools.event_handler.openapi.params import Body, Query
 import door
 from door import Caller, Visitor
 from medic_core.domain.access.api_keys import Scope
+from medic_core.domain.repair.approvals import Via, Voter
 from medic_core.domain.repair.execution import ExecutionStatus
 from medic_core.errors import NotFound
-from medic_core.flows import executions_by_people
+from medic_core.flows import approval_links, approve, executions_by_people
 from medic_core.store import approvals, execution_lists
+from medic_core.store.approvals import Request
 from medic_core.store.connection import Transaction
 from medic_core.store.execution_lists import Wanted
 from models.executions import (
@@ -24,6 +26,7 @@ from models.executions import (
     ReadExecution,
     ReadExecutionWithSteps,
     ReadStep,
+    ReadVote,
     Reason,
 )
 from models.fields import DEFAULT_LIMIT, Cursor, Envelope, Limit, Page, PathId, QueryId
@@ -51,10 +54,10 @@ def listed(
 
 
 @door.route(router, "GET", "/v2/executions/<execution_id>", needs=Scope.READ, tag=TAG)
-def read(execution_id: PathId) -> Response[Envelope[ReadExecutionWithSteps]]:
+def read(caller: Caller, execution_id: PathId) -> Response[Envelope[ReadExecutionWithSteps]]:
     """One execution with its steps, each try of them, and what it asked people."""
     with door.DATABASE.transaction() as tx:
-        return door.answer(_read(tx, execution_id))
+        return door.answer(_read(tx, execution_id, caller))
 
 
 @door.route(router, "POST", "/v2/executions/<execution_id>/cancel", needs=Scope.WRITE, tag=TAG)
@@ -64,7 +67,7 @@ def cancelled(
     """End an execution, whatever it waits for. What a step has sent already cannot be called back."""
     with door.DATABASE.transaction() as tx:
         executions_by_people.cancel(tx, execution_id, caller.actor, wanted.note)
-        found = _read(tx, execution_id)
+        found = _read(tx, execution_id, caller)
     return door.answer(found, "Execution cancelled.")
 
 
@@ -74,9 +77,9 @@ def approved(
 ) -> Response[Envelope[ReadExecutionWithSteps]]:
     """Let an execution go on that waits for an approval. The first decision counts.
 
-    Where approvers are named, the key must have the name of one of them.
+    Where approvers are named, the key must have the name of one of them. Where several must agree, this is one of them.
     """
-    return _answered(caller, execution_id, wanted.reason, approve=True)
+    return _answered(caller, execution_id, wanted.reason, approves=True)
 
 
 @door.route(router, "POST", "/v2/executions/<execution_id>/reject", needs=Scope.WRITE, tag=TAG)
@@ -84,7 +87,7 @@ def rejected(
     caller: Caller, execution_id: PathId, wanted: Annotated[Reason, Body()] = Reason()
 ) -> Response[Envelope[ReadExecutionWithSteps]]:
     """End an execution that waits for an approval. The first decision counts."""
-    return _answered(caller, execution_id, wanted.reason, approve=False)
+    return _answered(caller, execution_id, wanted.reason, approves=False)
 
 
 @door.route(router, "GET", "/v2/approvals", needs=Scope.READ, tag=TAG)
@@ -96,21 +99,31 @@ def approvals_listed(limit: Limit = DEFAULT_LIMIT, cursor: Cursor = None) -> Res
 
 
 def _answered(
-    caller: Visitor, execution_id: int, reason: str, *, approve: bool
+    caller: Visitor, execution_id: int, reason: str, *, approves: bool
 ) -> Response[Envelope[ReadExecutionWithSteps]]:
+    voter = Voter(caller.key.name, caller.actor, Via.API, caller.key.name)
     with door.DATABASE.transaction() as tx:
-        executions_by_people.answer(tx, execution_id, caller.actor, reason, approved=approve, known_as=caller.key.name)
-        found = _read(tx, execution_id)
-    return door.answer(found, "Approved." if approve else "Rejected.")
+        counted = approve.decide(tx, execution_id, voter, reason, approved=approves)
+        found = _read(tx, execution_id, caller)
+    return door.answer(found, str(counted))
 
 
-def _read(tx: Transaction, execution_id: int) -> ReadExecutionWithSteps:
+def _read(tx: Transaction, execution_id: int, caller: Visitor) -> ReadExecutionWithSteps:
     found = execution_lists.listed(tx, Wanted(execution_id=execution_id))
     if not found:
-        raise NotFound(executions_by_people.NO_EXECUTION)
-    approval = approvals.newest(tx, execution_id)
+        raise NotFound(approve.NO_EXECUTION)
+    request = approvals.newest(tx, execution_id)
     return ReadExecutionWithSteps(
         **ReadExecution.model_validate(found[0]).model_dump(),
         steps=[ReadStep.model_validate(step) for step in execution_lists.steps(tx, execution_id)],
-        approval=ReadApproval.model_validate(approval) if approval is not None else None,
+        approval=_approval(tx, request, caller) if request is not None else None,
     )
+
+
+def _approval(tx: Transaction, request: Request, caller: Visitor) -> ReadApproval:
+    read = ReadApproval.model_validate(request)
+    read.votes = [ReadVote.model_validate(vote) for vote in approvals.votes(tx, request.request_id)]
+    if request.is_open and caller.key.allows(Scope.WRITE):
+        token = approval_links.give_to_key(tx, request.request_id, caller.key)
+        read.url = f"{door.SETTINGS.base_url}/approvals/{token}"
+    return read

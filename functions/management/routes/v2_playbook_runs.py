@@ -56,7 +56,7 @@ def executed(
             plan, problems = planned(tx, playbook_id, wanted.service_id, variables, door.SETTINGS.allowed_webhook_hosts)
         steps = [ReadPlannedStep.model_validate(step) for step in plan]
         return door.answer(Plan(plan=steps, problems=problems), "Nothing was done.")
-    started = _start(playbook_id, wanted.service_id, variables, Cause.API, caller.actor)
+    started = _start(playbook_id, wanted.service_id, variables, Cause.API, caller.actor, caller.key.name)
     return door.answer(started, "Execution started.", HTTPStatus.CREATED)
 
 
@@ -87,11 +87,16 @@ def triggered(
 
 
 def _start(
-    playbook_id: int, service_id: int | None, variables: dict[str, Any], cause: Cause, started_by: str
+    playbook_id: int,
+    service_id: int | None,
+    variables: dict[str, Any],
+    cause: Cause,
+    started_by: str,
+    started_with: str | None = None,
 ) -> StartedExecution:
     with door.DATABASE.transaction() as tx:
         execution_id = start_repair.start_by_hand(
-            tx, playbook_id, service_id, variables, cause, started_by, door.SETTINGS.breaker_executions
+            tx, playbook_id, service_id, variables, cause, started_by, door.SETTINGS.breaker_executions, started_with
         )
         name = edit_playbooks.existing(tx, playbook_id).name
     return StartedExecution(

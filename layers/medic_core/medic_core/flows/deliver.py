@@ -184,7 +184,7 @@ def _postponed(tx: Transaction, claimed: Claimed, means: Means) -> HandOver | En
 def _message(tx: Transaction, claimed: Claimed) -> Message | None:
     if claimed.notice_id is not None:
         found = notices.read(tx, claimed.notice_id)
-        return found[0] if found else None
+        return found.notice if found else None
     assert claimed.alert_event_id is not None
     told = alerts.notification(tx, claimed.alert_event_id)
     return told[0] if told else None

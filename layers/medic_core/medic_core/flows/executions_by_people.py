@@ -1,22 +1,19 @@
-"""What people do with executions that are under way: cancel one, approve or reject one, decide about a batch."""
+"""What people do with executions: cancel one, decide about those that are held."""
 
 from __future__ import annotations
 
 from medic_core.domain.repair.audit import AuditAction
 from medic_core.domain.repair.execution import Cause, Ending, ExecutionStatus, Outcome
 from medic_core.domain.repair.guards import Blocked, decide
-from medic_core.errors import Conflict, Forbidden, NotFound
-from medic_core.flows import advance, start_repair
+from medic_core.errors import Conflict, NotFound
+from medic_core.flows import advance, approve, start_repair
 from medic_core.flows.start_repair import Wanted
-from medic_core.store import approvals, audit_log, executions, firings, outbox, playbooks, repair_batches
-from medic_core.store.approvals import ApprovalStatus
+from medic_core.store import audit_log, executions, firings, outbox, playbooks, repair_batches
 from medic_core.store.audit_log import Entry
 from medic_core.store.connection import Transaction
 from medic_core.store.executions import Locked
 from medic_core.store.firings import FiringDecision
 from medic_core.store.outbox import Topic
-
-NO_EXECUTION = "No execution has this id."
 
 
 def cancel(tx: Transaction, execution_id: int, actor: str, reason: str) -> None:
@@ -33,50 +30,10 @@ def cancel(tx: Transaction, execution_id: int, actor: str, reason: str) -> None:
 def _under_way(tx: Transaction, execution_id: int) -> Locked:
     locked = executions.lock(tx, execution_id)
     if locked is None:
-        raise NotFound(NO_EXECUTION)
+        raise NotFound(approve.NO_EXECUTION)
     if locked.is_over:
         raise Conflict(f"This execution is over already: {locked.status}.")
     return locked
-
-
-def answer(
-    tx: Transaction, execution_id: int, actor: str, reason: str, *, approved: bool, known_as: str | None = None
-) -> None:
-    """Approve or reject what an execution waits for. One decision counts, whoever else decides at the same time.
-
-    `known_as` is who it really is, where `actor` is only said: it must be among the approvers, where some are named.
-    Raises NotFound, Forbidden, Conflict that says what was decided before.
-    """
-    locked = executions.lock(tx, execution_id)
-    if locked is None:
-        raise NotFound(NO_EXECUTION)
-    _check_approver(tx, execution_id, known_as if known_as is not None else actor)
-    status = ApprovalStatus.APPROVED if approved else ApprovalStatus.REJECTED
-    request_id = approvals.decide(tx, execution_id, status, actor, reason)
-    if request_id is None:
-        raise _nothing_to_decide(tx, execution_id)
-    action = AuditAction.APPROVED if approved else AuditAction.REJECTED
-    details = {"playbook_name": locked.context.get("PLAYBOOK_NAME", ""), "reason": reason}
-    audit_log.add(tx, [Entry(action, actor, execution_id, locked.playbook_id, locked.service_id, details)])
-    outbox.add(tx, Topic.DECISION, request_id)
-
-
-def _check_approver(tx: Transaction, execution_id: int, known_as: str) -> None:
-    request = approvals.newest(tx, execution_id)
-    if request is None or request.status is not ApprovalStatus.PENDING or not request.approvers:
-        return
-    if known_as not in request.approvers:
-        raise Forbidden(f"Only {', '.join(request.approvers)} may decide about this.")
-
-
-def _nothing_to_decide(tx: Transaction, execution_id: int) -> Conflict:
-    request = approvals.newest(tx, execution_id)
-    if request is None:
-        return Conflict("This execution waits for no approval.")
-    if request.status is ApprovalStatus.PENDING:
-        return Conflict("This approval has expired.")
-    by = f" by {request.decided_by}" if request.decided_by else ""
-    return Conflict(f"Decided already: {request.status}{by}.")
 
 
 def decide_batch(tx: Transaction, batch_id: int, actor: str, most_recent: int, *, approved: bool) -> int:

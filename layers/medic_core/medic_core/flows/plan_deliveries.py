@@ -81,14 +81,13 @@ def plan_notice(database: Database, notice_id: int, defaults: Defaults) -> Made:
         found = notices.read(tx, notice_id)
         if found is None:
             return Made()
-        _, team_ids, only, besides = found
-        if only is not None:
-            target = targets.find(tx, only, defaults)
+        if found.only is not None:
+            target = targets.find(tx, found.only, defaults)
             planned = [Planned(target, "it is being tested")] if target else []
         else:
             told: list[Target] = [one for one in defaults.targets() if one.channel is not Channel.PAGERDUTY]
-            told += targets.team_channels(tx, team_ids)
-            planned = [Planned(one, "notices go here") for one in told if one.key != besides]
+            told += targets.team_channels(tx, found.team_ids)
+            planned = [Planned(one, "notices go here") for one in told if one.key != found.besides]
         subject = Subject(notice_id=notice_id)
         if not planned:
             deliveries.add_nobody(tx, subject, NOBODY_CONFIGURED)

@@ -27,7 +27,10 @@ MOST_VARIABLES, LONGEST_VARIABLE = 52, 4096
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
-    """An execution that somebody or something wants. `context` are its variables, those of the service included."""
+    """An execution that somebody or something wants. `context` are its variables, those of the service included.
+
+    `started_by` is who is said to want it, `started_with` the name of the key that it was asked for with.
+    """
 
     playbook: PlaybookRow
     cause: Cause
@@ -37,6 +40,7 @@ class Wanted:
     team_id: int | None = None
     alert_id: int | None = None
     trigger_id: int | None = None
+    started_with: str | None = None
 
 
 def situation(tx: Transaction, playbook_id: int, service_id: int, most_recent: int) -> Situation:
@@ -59,6 +63,7 @@ def begin(tx: Transaction, wanted: Wanted) -> int | None:
         context={**wanted.context, "PLAYBOOK_ID": str(playbook.playbook_id), "PLAYBOOK_NAME": playbook.name},
         scripts=scripts.newest(tx, playbook.scripts) if playbook.scripts else {},
         engine_name=engine_runs.new_name(),
+        started_with=wanted.started_with,
     )
     execution_id = executions.add(tx, new)
     if execution_id is None:
@@ -93,6 +98,7 @@ def start_by_hand(
     cause: Cause,
     started_by: str,
     most_recent: int,
+    started_with: str | None = None,
 ) -> int:
     """Start a playbook because somebody says so; its execution's id.
 
@@ -106,7 +112,8 @@ def start_by_hand(
     refused = _refusal(tx, playbook_id, service_id, cause, most_recent)
     if refused is not None:
         raise Conflict(f"Not started: {refused}.")
-    execution_id = begin(tx, Wanted(playbook, cause, started_by, context, service_id, team_id))
+    wanted = Wanted(playbook, cause, started_by, context, service_id, team_id, started_with=started_with)
+    execution_id = begin(tx, wanted)
     if execution_id is None:
         raise Conflict("Not started: an execution of this playbook for this service is under way.")
     return execution_id

@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from medic_core.domain.repair.approvals import Rules, next_reminder
 from medic_core.domain.repair.audit import AuditAction
 from medic_core.domain.repair.execution import (
     AnswerTaken,
     AskPeople,
+    Cause,
     Effect,
     Ended,
     Ending,
@@ -135,8 +137,9 @@ def _act(tx: Transaction, locked: Locked, run: Run, progress: Progress, effect: 
             return _ask(tx, locked, run, progress, effect)
         case AnswerTaken(by=None, approved=approved, reason=reason):
             status = ApprovalStatus.APPROVED if approved else ApprovalStatus.EXPIRED
-            approvals.end(tx, locked.execution_id, status, reason)
-            return 0
+            request_id = approvals.end(tx, locked.execution_id, status, reason)
+            what = "Approved by itself" if approved else "Not approved in time"
+            return told_of_decision(tx, locked, request_id, what) if request_id is not None else 0
         case Escalate(because=because):
             return _escalate(tx, locked, because)
         case Ended(ending=ending):
@@ -161,14 +164,38 @@ def _ask(tx: Transaction, locked: Locked, run: Run, progress: Progress, asked: A
     approvers, message = whole.approvers, run.playbook.description
     if isinstance(action, Ask):
         approvers, message = action.approvers, fill(action.message, Values(run.context, progress.outputs, None))
+    first = 0 if asked.index is None else asked.index + 1
+    request_id = approvals.add(
+        tx,
+        approvals.New(
+            execution_id=locked.execution_id,
+            step_index=asked.index,
+            rules=Rules(approvers.names, approvers.required, _asked_for_by(locked) if approvers.four_eyes else ()),
+            message=message,
+            steps=[f"{step.name} ({step.type})" for step in run.playbook.all_steps[first:]],
+            expires_at=asked.expires_at,
+            remind_at=next_reminder(locked.now, asked.expires_at, 0),
+        ),
+    )
     heading = f"May Medic repair {named(locked)}? Playbook {run.playbook.name!r}, execution {locked.execution_id}"
     because = f"{message} " if message else ""
     because += f"It waits for an approval for {spoken(asked.expires_at - locked.now)}."
-    notice_id = notices.add(
-        tx, NoticeKind.APPROVAL_REQUESTED, heading[:500], because[:3000], team_ids=teams_of(locked.team_id)
-    )
-    approvals.add(tx, locked.execution_id, asked.index, approvers, message, asked.expires_at, notice_id)
+    notice(tx, locked, NoticeKind.APPROVAL_REQUESTED, heading, because, request_id)
     return 1
+
+
+def _asked_for_by(locked: Locked) -> tuple[str, ...]:
+    """Everybody who it may have been; nobody where no person asked."""
+    if locked.cause is not Cause.API:
+        return ()
+    return (locked.started_by, *([locked.started_with] if locked.started_with else []))
+
+
+def told_of_decision(tx: Transaction, locked: Locked, request_id: int, what: str) -> int:
+    """Have those hear who were asked: their message is not to be answered any more."""
+    heading = f"{what}: playbook {locked.context.get('PLAYBOOK_NAME', '')!r} for {named(locked)}"
+    because = f"Execution {locked.execution_id}."
+    return notice(tx, locked, NoticeKind.APPROVAL_DECIDED, heading, because, request_id)
 
 
 def _escalate(tx: Transaction, locked: Locked, because: str) -> int:
@@ -180,18 +207,24 @@ def _escalate(tx: Transaction, locked: Locked, because: str) -> int:
 
 
 def _tell_end(tx: Transaction, locked: Locked, ending: Ending) -> int:
-    if approvals.end(tx, locked.execution_id, ApprovalStatus.WITHDRAWN, ending.because):
+    told = 0
+    request_id = approvals.end(tx, locked.execution_id, ApprovalStatus.WITHDRAWN, ending.because)
+    if request_id is not None:
         audit_log.add(tx, [_noted(locked, AuditAction.APPROVAL_WITHDRAWN, {"reason": ending.because})])
+        told += told_of_decision(tx, locked, request_id, f"No approval is needed any more ({ending.because})")
     if ending.status is not ExecutionStatus.FAILED or ending.outcome in ESCALATED:
-        return 0
+        return told
     heading = f"Repair of {named(locked)} failed: playbook {locked.context.get('PLAYBOOK_NAME', '')!r}"
     because = f"{ending.because} (execution {locked.execution_id})"
-    return notice(tx, locked, NoticeKind.EXECUTION_FAILED, heading, because)
+    return told + notice(tx, locked, NoticeKind.EXECUTION_FAILED, heading, because)
 
 
-def notice(tx: Transaction, locked: Locked, kind: NoticeKind, heading: str, because: str) -> int:
+def notice(
+    tx: Transaction, locked: Locked, kind: NoticeKind, heading: str, because: str, request_id: int | None = None
+) -> int:
     """Tell the service's team and the default channel."""
-    notices.add(tx, kind, heading[:500], because[:3000], team_ids=teams_of(locked.team_id))
+    teams = teams_of(locked.team_id)
+    notices.add(tx, kind, heading[:500], because[:3000], team_ids=teams, request_id=request_id)
     return 1
 
 

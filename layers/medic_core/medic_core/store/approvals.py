@@ -8,8 +8,10 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Final
 
-from psycopg.rows import class_row, scalar_row
+from psycopg.rows import class_row, dict_row, scalar_row
 
+from medic_core.domain.repair.approvals import Rules, Voter
+from medic_core.domain.routing.messages import Question
 from medic_core.store.connection import Transaction
 
 
@@ -25,12 +27,15 @@ class ApprovalStatus(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """A request, and whether it had reached somebody."""
+    """A request, how many have agreed, and whether it has reached somebody. `now` is when this was read."""
 
     request_id: int
     execution_id: int
     step_index: int | None
     approvers: list[str]
+    approvers_required: int
+    not_by: list[str]
+    steps: list[str]
     message: str
     requested_at: datetime
     expires_at: datetime
@@ -38,52 +43,159 @@ class Request:
     decided_by: str | None
     decided_at: datetime | None
     reason: str
+    agreed: int
     delivered: bool
+    now: datetime
+
+    @property
+    def is_open(self) -> bool:
+        """Whether it can still be decided."""
+        return self.status is ApprovalStatus.PENDING and self.now < self.expires_at
+
+    @property
+    def rules(self) -> Rules:
+        """Who may decide."""
+        return Rules(tuple(self.approvers), self.approvers_required, tuple(self.not_by))
+
+
+@dataclass(frozen=True, slots=True)
+class New:
+    """A request to write. `steps` say what would follow, a line each; `remind_at` is when people hear of it again."""
+
+    execution_id: int
+    step_index: int | None
+    rules: Rules
+    message: str
+    steps: Sequence[str]
+    expires_at: datetime
+    remind_at: datetime | None
 
 
 ADD: Final = """
-INSERT INTO medic.approval_requests (execution_id, step_index, approvers, message, expires_at, notice_id)
-VALUES (%(execution_id)s, %(step_index)s, %(approvers)s, %(message)s, %(expires_at)s, %(notice_id)s)
+INSERT INTO medic.approval_requests
+       (execution_id, step_index, approvers, approvers_required, not_by, message, steps, expires_at, remind_at)
+VALUES (%(execution_id)s, %(step_index)s, %(approvers)s, %(required)s, %(not_by)s, %(message)s, %(steps)s,
+        %(expires_at)s, %(remind_at)s)
+RETURNING request_id
 """
 
 
-def add(
-    tx: Transaction,
-    execution_id: int,
-    step_index: int | None,
-    approvers: Sequence[str],
-    message: str,
-    expires_at: datetime,
-    notice_id: int,
-) -> None:
-    """Write a request; who is asked hears of it by the notice."""
-    tx.execute(
-        ADD,
-        {
-            "execution_id": execution_id,
-            "step_index": step_index,
-            "approvers": list(approvers),
-            "message": message,
-            "expires_at": expires_at,
-            "notice_id": notice_id,
-        },
-    )
+def add(tx: Transaction, new: New) -> int:
+    """Write a request; its id. Who is asked hears of it by a notice that names it."""
+    values = {
+        "execution_id": new.execution_id,
+        "step_index": new.step_index,
+        "approvers": list(new.rules.approvers),
+        "required": new.rules.required,
+        "not_by": list(new.rules.not_by),
+        "message": new.message,
+        "steps": list(new.steps),
+        "expires_at": new.expires_at,
+        "remind_at": new.remind_at,
+    }
+    with tx.cursor(row_factory=scalar_row) as cursor:
+        found = cursor.execute(ADD, values).fetchone()
+    assert isinstance(found, int)
+    return found
 
 
-NEWEST: Final = """
-SELECT a.request_id, a.execution_id, a.step_index, a.approvers, a.message, a.requested_at, a.expires_at, a.status,
-       a.decided_by, a.decided_at, a.reason,
-       EXISTS (SELECT FROM medic.notification_deliveries d
-                WHERE d.notice_id = a.notice_id AND d.status = 'success') AS delivered
-  FROM medic.approval_requests a WHERE a.execution_id = %(execution_id)s ORDER BY a.request_id DESC LIMIT 1
+#: The clock and not the transaction's beginning: who waited for a lock is told what is so now.
+READ: Final = """
+SELECT a.request_id, a.execution_id, a.step_index, a.approvers, a.approvers_required, a.not_by, a.steps, a.message,
+       a.requested_at, a.expires_at, a.status, a.decided_by, a.decided_at, a.reason, clock_timestamp() AS now,
+       (SELECT count(*)::int FROM medic.approval_votes v WHERE v.request_id = a.request_id AND v.approved) AS agreed,
+       EXISTS (SELECT FROM medic.notices n JOIN medic.notification_deliveries d USING (notice_id)
+                WHERE n.request_id = a.request_id AND n.kind IN ('approval_requested', 'approval_reminder')
+                  AND d.status = 'success') AS delivered
+  FROM medic.approval_requests a
+ WHERE (%(request_id)s::bigint IS NULL OR a.request_id = %(request_id)s)
+   AND (%(execution_id)s::bigint IS NULL OR a.execution_id = %(execution_id)s)
+ ORDER BY a.request_id DESC LIMIT 1
 """
 
 
 def newest(tx: Transaction, execution_id: int) -> Request | None:
     """The last request of an execution."""
+    return _read(tx, None, execution_id)
+
+
+def read(tx: Transaction, request_id: int) -> Request | None:
+    """A request."""
+    return _read(tx, request_id, None)
+
+
+def _read(tx: Transaction, request_id: int | None, execution_id: int | None) -> Request | None:
     with tx.cursor(row_factory=class_row(Request)) as cursor:
-        found = cursor.execute(NEWEST, {"execution_id": execution_id}).fetchone()
+        found = cursor.execute(READ, {"request_id": request_id, "execution_id": execution_id}).fetchone()
     return replace(found, status=ApprovalStatus(found.status)) if found is not None else None
+
+
+QUESTION: Final = """
+SELECT a.request_id, a.execution_id, p.name AS playbook_name, e.version, s.heartbeat_name, e.started_by AS asked_by,
+       a.steps, a.approvers, a.approvers_required, a.expires_at,
+       a.status = 'pending' AND a.expires_at > now() AS is_open,
+       CASE a.status WHEN 'approved' THEN true WHEN 'rejected' THEN false END AS approved
+  FROM medic.approval_requests a JOIN medic.playbook_executions e USING (execution_id)
+  JOIN medic.playbooks p USING (playbook_id) LEFT JOIN medic.services s USING (service_id)
+ WHERE a.request_id = %(request_id)s
+"""
+
+
+def question(tx: Transaction, request_id: int) -> Question | None:
+    """A request as messages speak of it, without a link yet."""
+    with tx.cursor(row_factory=dict_row) as cursor:
+        row = cursor.execute(QUESTION, {"request_id": request_id}).fetchone()
+    if row is None:
+        return None
+    return Question(**{**row, "steps": tuple(row["steps"]), "approvers": tuple(row["approvers"])})
+
+
+#: Whoever rejects after having agreed has changed their mind; the other way round they have not.
+VOTE: Final = """
+INSERT INTO medic.approval_votes AS v (request_id, voter, approved, shown, via, reason)
+VALUES (%(request_id)s, %(voter)s, %(approved)s, %(shown)s, %(via)s, %(reason)s)
+ON CONFLICT (request_id, voter) DO UPDATE
+   SET approved = false, shown = EXCLUDED.shown, via = EXCLUDED.via, reason = EXCLUDED.reason, at = now()
+ WHERE v.approved AND NOT EXCLUDED.approved
+RETURNING (SELECT count(*)::int FROM medic.approval_votes o
+            WHERE o.request_id = %(request_id)s AND o.approved AND o.voter <> %(voter)s) + %(approved)s::int
+"""
+
+
+def vote(tx: Transaction, request_id: int, voter: Voter, reason: str, *, approved: bool) -> int | None:
+    """Keep a vote; how many have agreed then, None where this voter has voted before."""
+    values = {
+        "request_id": request_id,
+        "voter": voter.key,
+        "approved": approved,
+        "shown": voter.shown,
+        "via": voter.via,
+        "reason": reason,
+    }
+    with tx.cursor(row_factory=scalar_row) as cursor:
+        return cursor.execute(VOTE, values).fetchone()
+
+
+@dataclass(frozen=True, slots=True)
+class Vote:
+    """One person's word."""
+
+    approved: bool
+    shown: str
+    via: str
+    reason: str
+    at: datetime
+
+
+VOTES: Final = """
+SELECT approved, shown, via, reason, at FROM medic.approval_votes WHERE request_id = %(request_id)s ORDER BY at, voter
+"""
+
+
+def votes(tx: Transaction, request_id: int) -> list[Vote]:
+    """The votes of a request, in their order."""
+    with tx.cursor(row_factory=class_row(Vote)) as cursor:
+        return cursor.execute(VOTES, {"request_id": request_id}).fetchall()
 
 
 KEEP_TOKEN: Final = "UPDATE medic.approval_requests SET task_token = %(token)s WHERE request_id = %(request_id)s"
@@ -105,31 +217,31 @@ def token(tx: Transaction, request_id: int) -> tuple[bytes | None, int] | None:
 #: One decision, whoever is faster: the row is pending and in time, or nothing is changed.
 DECIDE: Final = """
 UPDATE medic.approval_requests
-   SET status = %(status)s, decided_by = %(decided_by)s, decided_at = now(), reason = %(reason)s
- WHERE execution_id = %(execution_id)s AND status = 'pending' AND expires_at > now()
+   SET status = %(status)s, decided_by = %(decided_by)s, decided_at = now(), reason = %(reason)s, remind_at = NULL
+ WHERE request_id = %(request_id)s AND status = 'pending' AND expires_at > clock_timestamp()
 RETURNING request_id
 """
 
 
-def decide(tx: Transaction, execution_id: int, status: ApprovalStatus, decided_by: str, reason: str) -> int | None:
-    """Take a decision; the request that it is about, None where there is none to decide (any more)."""
-    values = {"execution_id": execution_id, "status": status, "decided_by": decided_by, "reason": reason}
-    with tx.cursor(row_factory=scalar_row) as cursor:
-        return cursor.execute(DECIDE, values).fetchone()
+def decide(tx: Transaction, request_id: int, status: ApprovalStatus, decided_by: str, reason: str) -> bool:
+    """Take a decision; False where there is none to take (any more)."""
+    values = {"request_id": request_id, "status": status, "decided_by": decided_by, "reason": reason}
+    return tx.execute(DECIDE, values).fetchone() is not None
 
 
 END: Final = """
 UPDATE medic.approval_requests
-   SET status = %(status)s, decided_at = now(), reason = %(reason)s
+   SET status = %(status)s, decided_at = now(), reason = %(reason)s, remind_at = NULL
  WHERE execution_id = %(execution_id)s AND status = 'pending'
 RETURNING request_id
 """
 
 
-def end(tx: Transaction, execution_id: int, status: ApprovalStatus, reason: str) -> bool:
-    """It is over without anybody's decision; whether it was pending."""
+def end(tx: Transaction, execution_id: int, status: ApprovalStatus, reason: str) -> int | None:
+    """It is over without anybody's decision; the request, None where none was pending."""
     values = {"execution_id": execution_id, "status": status, "reason": reason}
-    return tx.execute(END, values).fetchone() is not None
+    with tx.cursor(row_factory=scalar_row) as cursor:
+        return cursor.execute(END, values).fetchone()
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,13 +255,16 @@ class Pending:
     heartbeat_name: str | None
     message: str
     approvers: list[str]
+    approvers_required: int
+    agreed: int
     requested_at: datetime
     expires_at: datetime
 
 
 PENDING: Final = """
 SELECT a.request_id, a.execution_id, e.playbook_id, p.name AS playbook_name, s.heartbeat_name, a.message, a.approvers,
-       a.requested_at, a.expires_at
+       a.approvers_required, a.requested_at, a.expires_at,
+       (SELECT count(*)::int FROM medic.approval_votes v WHERE v.request_id = a.request_id AND v.approved) AS agreed
   FROM medic.approval_requests a JOIN medic.playbook_executions e USING (execution_id)
   JOIN medic.playbooks p USING (playbook_id) LEFT JOIN medic.services s USING (service_id)
  WHERE a.status = 'pending' AND a.request_id > %(after)s ORDER BY a.request_id LIMIT %(limit)s

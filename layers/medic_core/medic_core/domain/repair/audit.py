@@ -25,11 +25,15 @@ class AuditAction(StrEnum):
     STEP_SKIPPED = "step_skipped"
     STEP_UNKNOWN = "step_unknown"  #: it may have had its effect, and nobody can tell
     ESCALATED = "escalated"
+    APPROVAL_VOTED = "approval_voted"  #: one of several that are needed
+    APPROVAL_REMINDED = "approval_reminded"
     APPROVAL_EXPIRED = "approval_expired"
     APPROVAL_WITHDRAWN = "approval_withdrawn"
+    DECISION_REFUSED = "decision_refused"  #: the state machine did not wait for it any more
     BATCH_HELD = "batch_held"
     BATCH_APPROVED = "batch_approved"
     BATCH_REJECTED = "batch_rejected"
+    BATCH_EXPIRED = "batch_expired"
     PLAYBOOK_CREATED = "playbook_created"
     PLAYBOOK_CHANGED = "playbook_changed"
     PLAYBOOK_DELETED = "playbook_deleted"

@@ -7,7 +7,7 @@ from datetime import timedelta
 
 from medic_core.domain.repair import playbooks as is_
 from medic_core.domain.repair.fields import Section
-from medic_core.domain.repair.playbooks import Approval, ApprovalMode, Playbook, Script, Step
+from medic_core.domain.repair.playbooks import Approval, ApprovalMode, Approvers, Playbook, Script, Step
 from medic_core.domain.repair.reading import Listed, Mapped, Problem, Scalar, read
 from medic_core.domain.repair.steps import Seen, read_step, secrets_of
 
@@ -78,9 +78,9 @@ def _playbook(text: str, found: list[Problem]) -> Playbook | None:
 
 def _approval(top: Section) -> Approval:
     text = top.text("approval", ApprovalMode.NONE).strip().lower()
-    approvers = top.names("approvers", is_.MOST_APPROVERS)
+    approvers = Approvers(top.names("approvers", is_.MOST_APPROVERS))
     if text == ApprovalMode.NONE:
-        if approvers:
+        if approvers.names:
             top.wrong("nobody is asked without approval: add approval: required, or leave them out", "approvers")
         return Approval()
     if text == ApprovalMode.REQUIRED:

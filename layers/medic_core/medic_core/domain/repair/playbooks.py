@@ -91,6 +91,19 @@ class Method(StrEnum):
     DELETE = "DELETE"
 
 
+@dataclass(frozen=True, slots=True)
+class Approvers:
+    """Who may agree. `names` are of keys, or Slack user ids; empty: whoever may approve at all.
+
+    `required` of them must agree, each for themselves. With `four_eyes` whoever asked for the execution is not among
+    them.
+    """
+
+    names: tuple[str, ...] = ()
+    required: int = 1
+    four_eyes: bool = False
+
+
 #: Asked twice these do what they do asked once (RFC 9110, 9.2.2).
 IDEMPOTENT = frozenset({Method.GET, Method.PUT, Method.DELETE})
 
@@ -154,10 +167,10 @@ class Notify:
 
 @dataclass(frozen=True, slots=True)
 class Ask:
-    """Wait for people to agree. `approvers` are key names and Slack user ids; empty: whoever may."""
+    """Wait for people to agree."""
 
     message: str = ""
-    approvers: tuple[str, ...] = ()
+    approvers: Approvers = Approvers()
     timeout: timedelta = APPROVAL_TIMEOUT
     on_timeout: OnTimeout = OnTimeout.FAIL
 
@@ -226,7 +239,7 @@ class Approval:
 
     mode: ApprovalMode = ApprovalMode.NONE
     after: timedelta | None = None
-    approvers: tuple[str, ...] = ()
+    approvers: Approvers = Approvers()
 
     def __str__(self) -> str:
         if self.after is None:

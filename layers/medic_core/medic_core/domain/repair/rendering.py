@@ -98,7 +98,7 @@ class _Renderer:
             case Ask():
                 return {
                     "message": self.filled(action.message, fill),
-                    "approvers": list(action.approvers),
+                    "approvers": list(action.approvers.names),
                     "timeout": spelled(action.timeout),
                     "on_timeout": str(action.on_timeout),
                 }

@@ -176,7 +176,7 @@ def _notify(section: Section, _: Seen) -> Action:
 def _approval(section: Section, _: Seen) -> Action:
     return is_.Ask(
         message=section.text("message", most=is_.LONGEST_MESSAGE),
-        approvers=section.names("approvers", is_.MOST_APPROVERS),
+        approvers=is_.Approvers(section.names("approvers", is_.MOST_APPROVERS)),
         timeout=section.duration("timeout", is_.APPROVAL_TIMEOUT, is_.LONGEST_PLAYBOOK),
         on_timeout=section.choice("on_timeout", OnTimeout, OnTimeout.FAIL),
     )

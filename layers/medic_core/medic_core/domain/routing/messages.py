@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 
@@ -76,18 +76,45 @@ class NoticeKind(StrEnum):
     EXECUTION_BLOCKED = "execution_blocked"
     EXECUTION_HELD = "execution_held"
     APPROVAL_REQUESTED = "approval_requested"
+    APPROVAL_REMINDER = "approval_reminder"
+    APPROVAL_DECIDED = "approval_decided"  #: or over otherwise
+    APPROVALS_WAITING = "approvals_waiting"  #: all of them, in one message
     PLAYBOOK_MESSAGE = "playbook_message"  #: a notify step
 
 
 @dataclass(frozen=True, slots=True)
+class Question:
+    """The approval that a notice is about. `approved` is what was decided; None where nobody has, or nobody will.
+
+    `url` opens it for whom the message goes to, and `code` must be typed in there; empty where there is no link.
+    """
+
+    request_id: int
+    execution_id: int
+    playbook_name: str
+    version: int
+    heartbeat_name: str | None
+    asked_by: str
+    steps: tuple[str, ...]
+    approvers: tuple[str, ...]
+    approvers_required: int
+    expires_at: datetime
+    is_open: bool
+    approved: bool | None = None
+    url: str = field(default="", repr=False)
+    code: str = field(default="", repr=False)
+
+
+@dataclass(frozen=True, slots=True)
 class Notice:
-    """Something to tell that is no alert."""
+    """Something to tell that is no alert. `question` is the approval that it asks for, or tells the end of."""
 
     notice_id: int
     kind: NoticeKind
     heading: str
     because: str
     at: datetime
+    question: Question | None = None
 
     @property
     def notification_id(self) -> str:
