@@ -38,6 +38,7 @@ PARAMETERS = {
     "MEDIC_WEBHOOK_SECRET": "WebhookSecret",
     "MEDIC_GROUP_ALERTS_FROM": "GroupAlertsFrom",
     "RATE_LIMIT_EXECUTION_REQUESTS": "RateLimitExecutionRequests",
+    "RATE_LIMIT_PAGE_REQUESTS": "RateLimitPageRequests",
     "MEDIC_BREAKER_EXECUTIONS": "BreakerExecutions",
     "MEDIC_TRIGGER_SECRET": "TriggerSecret",
     "MEDIC_SECRETS_KEY": "SecretsKey",

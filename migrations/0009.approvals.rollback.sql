@@ -32,7 +32,7 @@ ALTER TABLE medic.notices
         'webhook_disabled', 'test', 'execution_started', 'execution_failed', 'execution_escalated',
         'execution_blocked', 'execution_held', 'approval_requested', 'playbook_message'));
 
-DROP TABLE medic.approval_links, medic.approval_votes;
+DROP TABLE medic.slack_requests, medic.approval_links, medic.approval_votes;
 
 ALTER TABLE medic.approval_requests
     DROP COLUMN approvers_required, DROP COLUMN not_by, DROP COLUMN steps, DROP COLUMN remind_at,

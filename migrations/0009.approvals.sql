@@ -61,6 +61,13 @@ ALTER TABLE medic.notices
         'execution_blocked', 'execution_held', 'approval_requested', 'approval_reminder', 'approval_decided',
         'approvals_waiting', 'playbook_message'));
 
+CREATE TABLE medic.slack_requests (
+    digest      bytea PRIMARY KEY CHECK (octet_length(digest) = 32),
+    received_at timestamptz NOT NULL DEFAULT now()
+);
+CREATE INDEX slack_requests_received_idx ON medic.slack_requests (received_at);
+COMMENT ON TABLE medic.slack_requests IS 'What Slack has signed and Medic has done: sent again, it is refused';
+
 ALTER TABLE medic.monitor_state ADD COLUMN approvals_told_at timestamptz;
 COMMENT ON COLUMN medic.monitor_state.approvals_told_at IS 'When all approvals that wait were last told together';
 

@@ -71,6 +71,7 @@ MOMENTS = {
     "approval_requests": ("requested_at", "expires_at", "decided_at", "remind_at", "token_answered_at"),
     "approval_votes": ("at",),
     "approval_links": ("made_at",),
+    "slack_requests": ("received_at",),
     "repair_batches": ("created_at", "expires_at", "decided_at"),
     "trigger_firings": ("fired_at",),
     "secrets": ("last_used_at",),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import parse_qsl
@@ -13,6 +13,7 @@ from aws_lambda_powertools.event_handler import APIGatewayHttpResolver
 from aws_lambda_powertools.event_handler.api_gateway import Route
 
 import door
+import pages
 from door import Visitor
 from medic_core import telemetry
 from medic_core.api import answers
@@ -31,6 +32,8 @@ LONGEST_BODY = 262_144
 #: Of an answer: in the first one, and in none that repeats it.
 SHOWN_ONCE = ("api_key", "secret")
 HEARTBEATS = {"/heartbeat": {"POST"}, "/v2/heartbeat": {"POST"}, "/ping/": {"GET", "HEAD", "POST"}}
+#: What people look at: what goes wrong there is told on a page too.
+PAGES = ("/approvals/",)
 #: Answers are never pages of anybody else's, nor worth keeping.
 HEADERS = {"X-Content-Type-Options": "nosniff", "Cache-Control": "no-store"}
 
@@ -38,17 +41,18 @@ HEADERS = {"X-Content-Type-Options": "nosniff", "Cache-Control": "no-store"}
 def enter(app: APIGatewayHttpResolver, event: dict[str, Any], context: Any) -> Answer:
     """Answer an event: find its route, let the caller in or not, and say how many requests are left."""
     request = Request.from_event(event)
+    failed = pages.failed_answer if request.path.startswith(PAGES) else answers.failed
     try:
         found = _route(app, request)
         admission, visitor = _admit(request, found)
     except MedicError as error:
-        return _with_headers(_turned_away(request, error))
+        return _with_headers(_turned_away(request, error, failed))
     try:
         answer = _answer(app, event, context, found, visitor)
     except MedicError as error:
         _count(error)
-        answer = answers.failed(error)
-    return _with_headers(admission.stamped(answer))
+        answer = failed(error)
+    return _with_headers(admission.stamped(answer, failed))
 
 
 def _route(app: APIGatewayHttpResolver, request: Request) -> Route:
@@ -84,16 +88,16 @@ def _admit(request: Request, route: Route) -> tuple[Admission, Visitor | None]:
     return admission, Visitor(request, key)
 
 
-def _turned_away(request: Request, error: MedicError) -> Answer:
+def _turned_away(request: Request, error: MedicError, failed: Callable[[MedicError], Answer]) -> Answer:
     """Who has no valid key, or asks for what is not there, is counted against where they come from."""
     _count(error)
     if not isinstance(error, Unauthorized | NotFound | MethodNotAllowed):
-        return answers.failed(error)
+        return failed(error)
     try:
         admission = door.LIMITS.of_address(Endpoints.MANAGEMENT, request.remote_address)
     except MedicError as refusal:
-        return answers.failed(refusal)
-    return admission.stamped(answers.failed(error))
+        return failed(refusal)
+    return admission.stamped(failed(error), failed)
 
 
 def _answer(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from http import HTTPStatus
 from typing import Any
 
@@ -16,6 +17,8 @@ from models.reading import problems
 from routes import ALL
 
 LOGGER = telemetry.logger("management")
+#: What follows opens something to whoever knows it.
+SECRET_PATH = re.compile(r"^(/approvals/|/ping/).*")
 
 app = APIGatewayHttpResolver(
     enable_validation=True, response_validation_error_http_code=HTTPStatus.INTERNAL_SERVER_ERROR, strip_prefixes=[]
@@ -46,6 +49,6 @@ def handler(event: dict[str, Any], context: Any) -> answers.Answer:
     try:
         return entrance.enter(app, event, context)
     except Exception:
-        LOGGER.exception("unforeseen", path=event.get("rawPath"))
+        LOGGER.exception("unforeseen", path=SECRET_PATH.sub(r"\1…", event.get("rawPath") or ""))
         failure = "Medic made a mistake; it has been logged."
         return answers.enveloped(failure, success=False, status=HTTPStatus.INTERNAL_SERVER_ERROR)

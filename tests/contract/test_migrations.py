@@ -35,6 +35,7 @@ from medic_core.store import (
     notices,
     repair_batches,
     schema_lock,
+    slack_requests,
     target_health,
 )
 from medic_core.store.connection import Database
@@ -142,6 +143,7 @@ def leave_repairs(database: Database) -> None:
     Hand(database, 1).turn()
     with database.transaction() as tx:
         approval_links.give_to_target(tx, 1, "default:slack")
+        slack_requests.add(tx, bytes(32))
         approvals.vote(tx, 1, Voter("ann", "ann", Via.API, "ann"), "", approved=True)
     calls = a_playbook(database, {"type": "webhook", "url": "https://example.com"})
     Hand(database, started(database, calls)).turn()

@@ -204,7 +204,7 @@ def test_what_is_cancelled_is_not_asked_about_any_more(functions: Functions, dat
     assert (found["status"], found["approval"]["status"]) == ("cancelled", "withdrawn")
     assert asked(functions, "/v2/approvals")["items"] == []
     refused = told(functions, "approve")
-    assert (refused.status, refused.json["message"]) == (409, "Decided already: withdrawn.")
+    assert (refused.status, refused.json["message"]) == (409, "This approval is not needed any more: cancelled by ann.")
     assert asking.turn()["kind"] == "fail"
     assert [action for action, *_ in audited(database)].count("approval_withdrawn") == 1
 
@@ -213,11 +213,11 @@ def test_nobody_decides_after_the_time_is_over(functions: Functions, database: D
     left = "SELECT expires_at - now() FROM medic.approval_requests"
     time_passes(database, rows(database, left)[0][0] + MINUTE)
     late = told(functions, "approve")
-    assert (late.status, late.json["message"]) == (409, "This approval has expired.")
+    assert (late.status, late.json["message"]) == (409, "This approval has expired: nobody decided in time.")
     asking.turn()
     found = asked(functions, "/v2/executions/1")
     assert (found["outcome"], found["approval"]["status"]) == ("expired", "expired")
-    assert told(functions, "reject").json["message"] == "Decided already: expired."
+    assert told(functions, "reject").json["message"] == "This approval has expired: nobody decided in time."
 
 
 def test_a_step_asks_with_its_message(functions: Functions, database: Database) -> None:

@@ -125,7 +125,8 @@ def test_a_turn_that_waited_for_a_runner_knows_that_it_had_begun(database: Datab
 
 DELIVERED = """
     INSERT INTO medic.notification_deliveries (notice_id, channel, target_key, status, attempts, because)
-    SELECT notice_id, 'slack', 'default:slack', 'success', 1, '' FROM medic.approval_requests RETURNING 1
+    SELECT notice_id, 'slack', 'default:slack', 'success', 1, '' FROM medic.notices WHERE request_id IS NOT NULL
+    RETURNING 1
 """
 
 

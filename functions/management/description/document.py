@@ -41,7 +41,7 @@ TAGS = {
     "slack": "Buttons in messages",
     "playbooks": "What repairs a service, step by step",
     "triggers": "Which alerts start which playbook, and what came of it",
-    "executions": "What playbooks do and did",
+    "executions": "What playbooks do and did, and what people decide about them",
     "scripts": "What script steps may run",
     "secrets": "What steps need and nobody is shown",
     "kill switches": "What is not to be repaired",

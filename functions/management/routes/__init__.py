@@ -1,6 +1,7 @@
 """A module per resource: request in, one flow or one read, answer out."""
 
 from routes import (
+    approvals,
     docs,
     health,
     v1_alerts,
@@ -32,6 +33,7 @@ from routes import (
 MODULES = (
     health,
     docs,
+    approvals,
     v1_heartbeats,
     v1_services,
     v1_alerts,

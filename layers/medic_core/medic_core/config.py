@@ -102,6 +102,7 @@ def from_environment(environ: Mapping[str, str] = os.environ) -> Settings:
             Endpoints.HEALTH: limit("RATE_LIMIT_HEALTH_REQUESTS", Endpoints.HEALTH),
             Endpoints.DOCS: limit("RATE_LIMIT_DOCS_REQUESTS", Endpoints.DOCS),
             Endpoints.EXECUTION: limit("RATE_LIMIT_EXECUTION_REQUESTS", Endpoints.EXECUTION),
+            Endpoints.PAGE: limit("RATE_LIMIT_PAGE_REQUESTS", Endpoints.PAGE),
         },
         admin_api_key=text("MEDIC_ADMIN_API_KEY"),
         base_url=text("MEDIC_BASE_URL").rstrip("/"),

@@ -51,6 +51,11 @@ def status_of(error: MedicError) -> HTTPStatus:
     return next((status for kind, status in STATUSES if isinstance(error, kind)), HTTPStatus.INTERNAL_SERVER_ERROR)
 
 
+def headers_of(error: MedicError) -> dict[str, str]:
+    """The headers that go out with an error."""
+    return {**EXTRA_HEADERS.get(type(error), {}), **error.headers}
+
+
 def enveloped(
     message: str,
     results: object = "",
@@ -78,8 +83,7 @@ def bare(content: Mapping[str, object], status: int = HTTPStatus.OK) -> Answer:
 
 def failed(error: MedicError) -> Answer:
     """An error in the envelope."""
-    headers = {**EXTRA_HEADERS.get(type(error), {}), **error.headers}
-    return enveloped(error.message, success=False, status=status_of(error), headers=headers)
+    return enveloped(error.message, success=False, status=status_of(error), headers=headers_of(error))
 
 
 def text(body: str, status: int = HTTPStatus.OK, headers: Mapping[str, str] = {}) -> Answer:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import math
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 from medic_core.adapters.limiters import MemoryLimiter, RedisLimiter
 from medic_core.adapters.redis_line import RedisLine
@@ -15,7 +15,7 @@ from medic_core.config import LimiterType, Settings
 from medic_core.domain.access.api_keys import VerifiedKey
 from medic_core.domain.access.rate_limits import Endpoints, Verdict
 from medic_core.domain.watching.signals import BySlug, Whom
-from medic_core.errors import TooManyRequests
+from medic_core.errors import MedicError, TooManyRequests
 from medic_core.ports import Asked, Limiter
 
 
@@ -66,11 +66,11 @@ class Admission:
     def __init__(self, asked: Asked) -> None:
         self._asked = asked
 
-    def stamped(self, answer: Answer) -> Answer:
+    def stamped(self, answer: Answer, failed: Callable[[MedicError], Answer] = answers.failed) -> Answer:
         """The answer with what is left of the limit; the refusal, where it turns out that nothing was."""
         verdict = self._asked.verdict()
         if not verdict.admitted:
-            return answers.failed(_refusal(verdict))
+            return failed(_refusal(verdict))
         answer["headers"].update(_headers(verdict))
         return answer
 

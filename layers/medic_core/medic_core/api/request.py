@@ -32,10 +32,12 @@ class Request:
     def from_event(cls, event: Mapping[str, Any]) -> Request:
         http = event["requestContext"]["http"]
         text = event.get("body") or ""
+        cookies = event.get("cookies")
         return cls(
             method=http["method"],
             path=event["rawPath"],
-            headers=event.get("headers") or {},
+            # The gateway takes cookies out of the headers.
+            headers={**(event.get("headers") or {}), **({"cookie": "; ".join(cookies)} if cookies else {})},
             query=dict(parse_qsl(event.get("rawQueryString") or "", keep_blank_values=True)),
             body=b64decode(text) if event.get("isBase64Encoded") else text.encode("utf-8", "surrogatepass"),
             remote_address=http["sourceIp"],

@@ -17,6 +17,7 @@ from medic_core.store import (
     notices,
     outbox,
     repair_batches,
+    slack_requests,
     snapshots,
     target_health,
 )
@@ -90,6 +91,7 @@ def _forget_some(database: Database) -> int:
             + outbox.forget(tx, OUTBOX_DAYS)
             + snapshots.forget(tx, SNAPSHOT_DAYS)
             + idempotency_keys.forget(tx)
+            + slack_requests.forget(tx)
             + api_keys.forget_secrets(tx, SECRET_DAYS)
             + audit_log.forget(tx, AUDIT_DAYS)
         )

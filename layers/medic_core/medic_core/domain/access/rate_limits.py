@@ -18,6 +18,7 @@ class Endpoints(StrEnum):
     HEALTH = "health"
     DOCS = "docs"
     EXECUTION = "execution"  #: starting playbooks
+    PAGE = "page"  #: what people look at
 
 
 #: Requests a minute for each caller, where nobody said otherwise.
@@ -27,6 +28,7 @@ DEFAULTS = {
     Endpoints.HEALTH: 1000,
     Endpoints.DOCS: 60,
     Endpoints.EXECUTION: 10,
+    Endpoints.PAGE: 300,
 }
 #: More is no limit at all, and fills the window's memory.
 HIGHEST = 1_000_000
