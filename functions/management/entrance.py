@@ -41,7 +41,7 @@ HEADERS = {"X-Content-Type-Options": "nosniff", "Cache-Control": "no-store"}
 def enter(app: APIGatewayHttpResolver, event: dict[str, Any], context: Any) -> Answer:
     """Answer an event: find its route, let the caller in or not, and say how many requests are left."""
     request = Request.from_event(event)
-    failed = pages.failed_answer if request.path.startswith(PAGES) else answers.failed
+    failed = failing(request.path)
     try:
         found = _route(app, request)
         admission, visitor = _admit(request, found)
@@ -53,6 +53,11 @@ def enter(app: APIGatewayHttpResolver, event: dict[str, Any], context: Any) -> A
         _count(error)
         answer = failed(error)
     return _with_headers(admission.stamped(answer, failed))
+
+
+def failing(path: str) -> Callable[[MedicError], Answer]:
+    """How what goes wrong at a path is answered."""
+    return pages.failed_answer if path.startswith(PAGES) else answers.failed
 
 
 def _route(app: APIGatewayHttpResolver, request: Request) -> Route:

@@ -49,6 +49,6 @@ def handler(event: dict[str, Any], context: Any) -> answers.Answer:
     try:
         return entrance.enter(app, event, context)
     except Exception:
-        LOGGER.exception("unforeseen", path=SECRET_PATH.sub(r"\1…", event.get("rawPath") or ""))
-        failure = "Medic made a mistake; it has been logged."
-        return answers.enveloped(failure, success=False, status=HTTPStatus.INTERNAL_SERVER_ERROR)
+        path = event.get("rawPath") or ""
+        LOGGER.exception("unforeseen", path=SECRET_PATH.sub(r"\1…", path))
+        return entrance.failing(path)(MedicError("Medic made a mistake; it has been logged."))

@@ -44,12 +44,27 @@ def utc(moment: datetime) -> str:
 
 def words(name: str) -> str:
     """`missed_heartbeat` as people write it."""
-    return name.replace("_", " ").capitalize()
+    return ACRONYMS.get(name) or name.replace("_", " ").capitalize()
+
+
+ACRONYMS = {"url": "URL"}
 
 
 def written(value: Any) -> str:
-    """What a step is given, as text: JSON where it is more than a word."""
-    return value if isinstance(value, str) else json.dumps(value, indent=2, ensure_ascii=False)
+    """What a step is given, as text: a line for each entry of what is flat, JSON for what is not."""
+    match value:
+        case str():
+            return value
+        case list() if all(_is_plain(one) for one in value):
+            return ", ".join(map(str, value))
+        case dict() if all(_is_plain(one) for one in value.values()):
+            return "\n".join(f"{name}: {one}" for name, one in value.items())
+        case _:
+            return json.dumps(value, indent=2, ensure_ascii=False)
+
+
+def _is_plain(value: Any) -> bool:
+    return isinstance(value, str | int | float) and not isinstance(value, bool) and "\n" not in str(value)
 
 
 ENVIRONMENT = Environment(

@@ -137,6 +137,8 @@ def _voter(fields: Mapping[str, str], opened: Opened) -> Voter:
 
 def _key_name(text: str) -> str:
     """The name of a key that may decide. Raises Forbidden."""
+    if not text:
+        raise Forbidden("Give your API key: it matters who decides about this.")
     try:
         return permitted(door.KEYS.checked({"x-api-key": text}, before_hashing=lambda: None), Scope.WRITE).name
     except Unauthorized as error:

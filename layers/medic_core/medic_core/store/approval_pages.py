@@ -43,8 +43,9 @@ SELECT e.execution_id, e.playbook_id, p.name AS playbook_name, e.version, v.sha2
        t.name AS team, s.runbook, a.alert_id, a.kind AS alert_kind, a.opened_at AS alert_opened_at,
        a.resolved_at AS alert_resolved_at, a.consecutive_failures
   FROM medic.playbook_executions e
-  JOIN medic.playbooks p USING (playbook_id) JOIN medic.playbook_versions v USING (playbook_id, version)
-  LEFT JOIN medic.services s USING (service_id) LEFT JOIN medic.teams t ON t.team_id = s.team_id
+  JOIN medic.playbooks p ON p.playbook_id = e.playbook_id
+  JOIN medic.playbook_versions v ON v.playbook_id = e.playbook_id AND v.version = e.version
+  LEFT JOIN medic.services s ON s.service_id = e.service_id LEFT JOIN medic.teams t ON t.team_id = s.team_id
   LEFT JOIN medic.alerts a ON a.alert_id = e.alert_id
  WHERE e.execution_id = %(execution_id)s
 """
