@@ -40,7 +40,7 @@ PATIENT_SECONDS = 12.0
 
 def _means(seconds: float, *, patient: bool) -> Means:
     senders = {channel: make(SETTINGS, seconds) for channel, make in CHANNELS.items()}
-    return Means(senders, QUEUE, SLOW_QUEUE, DEFAULTS, SETTINGS.group_alerts_from, patient)
+    return Means(senders, QUEUE, SLOW_QUEUE, DEFAULTS, SETTINGS.group_alerts_from, SETTINGS.base_url, patient)
 
 
 QUICK = _means(QUICK_SECONDS, patient=False)

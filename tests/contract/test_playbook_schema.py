@@ -37,11 +37,15 @@ GOOD_STEPS: list[tuple[str, ...]] = [
     ("type: notify", "message: m", "title: t"),
     ("type: approval",),
     ("type: approval", "message: m", "approvers: [a]", "timeout: 5m", "on_timeout: approve"),
+    ("type: approval", "approvers_required: 2", "four_eyes: true"),
 ]
 GOOD_TOPS = [
     "approval: none",
     "approval: TIMEOUT:15M",
     "approval: required\napprovers: [a]",
+    "approval: required\napprovers: [a, b]\napprovers_required: 2\nfour_eyes: true",
+    "approval: timeout:5m\napprovers_required: 1\nfour_eyes: false",
+    "approval: required\napprovers_required: '3'",
     "approval:",
     "version: '3'",
     "description: 12",
@@ -60,6 +64,7 @@ ONLY_THE_PARSER = (
     "timeout: must be at most", "duration: must be at most", "delay: must be at most", "verify: must be at most",
     "is there already", "is there twice", "no step before", "secret", "at character", "has a meaning of its own",
     "belongs to the connection", "is no name of a header", "one line", "registered script", "nobody is asked",
+    "approvers are named", "nobody's answer",
     "timeout:10081m", "control characters",
 )  # fmt: skip
 

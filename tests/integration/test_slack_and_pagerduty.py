@@ -6,6 +6,7 @@ import json
 import time
 from datetime import timedelta
 from urllib.parse import quote
+from uuid import uuid4
 
 import pytest
 from slack_sdk.signature import SignatureVerifier
@@ -14,6 +15,7 @@ from medic_core.domain.watching.signals import SignalKind
 from medic_core.flows.sweep import sweep
 from medic_core.store.connection import Database
 from tests.builders import a_service, hears, rows, time_passes
+from tests.fixtures.approving import FORM
 from tests.fixtures.functions import Functions
 from tests.fixtures.receivers import Receivers
 from tests.fixtures.routing import (
@@ -29,6 +31,7 @@ def pressed(functions: Functions, action: str, value: object, **headers: str) ->
     """Press a button as Slack tells of it."""
     payload = {
         "type": "block_actions",
+        "trigger_id": uuid4().hex,
         "user": {"id": "U1", "username": "ann"},
         "actions": [{"action_id": action, "value": str(value)}],
     }
@@ -128,7 +131,7 @@ class TestButtons:
         body = f"payload={quote(json.dumps({'actions': [{'action_id': 'acknowledge', 'value': '1'}]}))}".encode()
         stamp = str(int(time.time()))
         signature = SignatureVerifier(SIGNING_SECRET).generate_signature(timestamp=stamp, body=body) or ""
-        signed = {"x_slack_request_timestamp": stamp, "x_slack_signature": signature}
+        signed = {"x_slack_request_timestamp": stamp, "x_slack_signature": signature, "content_type": FORM}
         assert functions.api("POST", "/v2/slack/interactions", body, key=None, **signed).status == 200
         assert functions.api("GET", "/v2/alerts/1").json["results"]["acknowledged_by"] == "somebody (Slack)"
 

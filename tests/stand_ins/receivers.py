@@ -164,6 +164,8 @@ def _is_block(block: dict[str, Any]) -> bool:
             texts = [element["text"] for element in block["elements"]]
             return 0 < len(texts) <= 10 and all(0 < len(text) <= SLACK_TEXT_LIMIT for text in texts)
         case "actions":
+            if not all(_is_button(button) for button in block["elements"]):
+                return False
             buttons = block["elements"]
             ids = [button["action_id"] for button in buttons]
             return (
@@ -178,23 +180,43 @@ def _is_block(block: dict[str, Any]) -> bool:
             return False
 
 
+def _is_button(button: dict[str, Any]) -> bool:
+    """Styles, and the dialog that asks once more (api.slack.com/reference/block-kit/composition-objects)."""
+    if button.get("style", "primary") not in {"primary", "danger"}:
+        return False
+    confirm = button.get("confirm")
+    if confirm is None:
+        return True
+    limits = {"title": 100, "text": 300, "confirm": 30, "deny": 30}
+    return set(confirm) <= {*limits, "style"} and all(
+        confirm[name]["type"] == "plain_text" and 0 < len(confirm[name]["text"]) <= most
+        for name, most in limits.items()
+    )
+
+
+def _message_problem(received: Received, token: str) -> str:
+    if received.path == "/api/chat.update" and not received.content.get("ts"):
+        return "an update wants the ts of a message"
+    if received.headers.get("authorization") != f"Bearer {token}":
+        return "not_authed"
+    blocks = received.content.get("blocks", [])
+    blocks = json.loads(blocks) if isinstance(blocks, str) else blocks
+    if not received.content.get("channel") or not received.content.get("text"):
+        return "channel and text are required"
+    if len(blocks) > SLACK_BLOCK_LIMIT or not all(_is_block(block) for block in blocks):
+        return "invalid_blocks"
+    return ""
+
+
 def slack(token: str = "xoxb-test") -> Receiver:
     """Slack's Web API, as far as chat.postMessage goes."""
 
     def check(received: Received) -> str:
-        if received.path == "/api/chat.update" and not received.content.get("ts"):
-            return "an update wants the ts of a message"
+        if received.path == "/answers":
+            return "" if received.content.get("text") else "an answer wants a text"
         if received.path not in {"/api/chat.postMessage", "/api/chat.update"}:
             return f"unknown method {received.path}"
-        if received.headers.get("authorization") != f"Bearer {token}":
-            return "not_authed"
-        blocks = received.content.get("blocks", [])
-        blocks = json.loads(blocks) if isinstance(blocks, str) else blocks
-        if not received.content.get("channel") or not received.content.get("text"):
-            return "channel and text are required"
-        if len(blocks) > SLACK_BLOCK_LIMIT or not all(_is_block(block) for block in blocks):
-            return "invalid_blocks"
-        return ""
+        return _message_problem(received, token)
 
     def usual(received: Received) -> Answer:
         stamp = f"1790000000.{len(receiver.received):06d}"

@@ -17,6 +17,7 @@ from medic_core.domain.repair.language import InvalidPlaybook, Problem, parse, p
 from medic_core.domain.repair.playbooks import (
     Approval,
     ApprovalMode,
+    Approvers,
     Ask,
     Check,
     Condition,
@@ -120,7 +121,7 @@ def test_everything_at_the_top() -> None:
     )
     assert playbook.name == "12"
     assert playbook.description == "Two lines\n"
-    assert playbook.approval == Approval(ApprovalMode.TIMEOUT, 15 * MINUTE, ("ann", "U1"))
+    assert playbook.approval == Approval(ApprovalMode.TIMEOUT, 15 * MINUTE, Approvers(("ann", "U1")))
     assert str(playbook.approval) == "timeout:15m"
     assert playbook.version == 3
     assert playbook.timeout == 60 * MINUTE
@@ -180,7 +181,10 @@ def test_every_type_of_step() -> None:
     assert step("type: notify", "message: m", "title: t").action == Notify("m", "t")
     assert step(
         "type: approval", "message: m", "approvers: [a]", "timeout: 5m", "on_timeout: approve"
-    ).action == Ask("m", ("a",), 5 * MINUTE, OnTimeout.APPROVE)  # fmt: skip
+    ).action == Ask("m", Approvers(("a",)), 5 * MINUTE, OnTimeout.APPROVE)  # fmt: skip
+    assert step(
+        "type: approval", "approvers: [a, b, U1]", "approvers_required: 2", "four_eyes: true"
+    ).action == Ask(approvers=Approvers(("a", "b", "U1"), 2, four_eyes=True))  # fmt: skip
     assert step("type: approval").action == Ask()
 
 
@@ -231,6 +235,23 @@ BAD_TOPS = [
     ("approval: timeout:1h", "line 2, approval: must be none"),
     ("approval: timeout:10081m", "line 2, approval: must be none"),
     ("approvers: [a]", "line 2, approvers: nobody is asked without approval"),
+    ("approvers_required: 2", "line 2, approvers_required: nobody is asked without approval"),
+    ("four_eyes: true", "line 2, four_eyes: nobody is asked without approval"),
+    ("approval: required\napprovers_required: 0", "line 3, approvers_required: must be a whole number from 1 to 20"),
+    ("approval: required\napprovers_required: 21", "line 3, approvers_required: must be a whole number from 1 to 20"),
+    ("approval: required\nfour_eyes: 4", "line 3, four_eyes: must be true or false"),
+    (
+        "approval: required\napprovers: [a, a]\napprovers_required: 2",
+        "line 4, approvers_required: only 1 approvers are named: name more, or ask for fewer",
+    ),
+    (
+        "approval: timeout:5m\napprovers_required: 2",
+        "line 3, approvers_required: nobody's answer is not 2 people's: leave out approval: timeout",
+    ),
+    (
+        "approval: timeout:5m\nfour_eyes: true",
+        "line 3, four_eyes: nobody's answer is nobody's four eyes: leave out approval: timeout",
+    ),
     ("approvers: a", "line 2, approvers: must be a list of 1 to 20 names"),
     ("approvers: [a, null]", "line 2, approvers: must be a list of 1 to 20 names"),
     ("version: 1.5", "line 2, version: must be a whole number"),
@@ -247,6 +268,18 @@ BAD_TOPS = [
 ]
 BAD_STEPS: list[tuple[tuple[str, ...], str]] = [
     (("duration: 1",), "line 3, step 'a', type: is missing: one of webhook, script, wait"),
+    (
+        ("type: approval", "on_timeout: approve", "approvers_required: 3"),
+        "line 6, step 'a', approvers_required: nobody's answer is not 3 people's: leave out on_timeout: approve",
+    ),
+    (
+        ("type: approval", "four_eyes: true", "on_timeout: approve"),
+        "line 5, step 'a', four_eyes: nobody's answer is nobody's four eyes: leave out on_timeout: approve",
+    ),
+    (
+        ("type: approval", "approvers: [a]", "approvers_required: 2"),
+        "line 6, step 'a', approvers_required: only 1 approvers are named",
+    ),
     (("type: email",), "line 4, step 'a', type: must be one of webhook"),
     (("type: [wait]",), "line 4, step 'a', type: must be text"),
     (("type: webhook",), "line 3, step 'a', url: is missing"),
@@ -409,7 +442,9 @@ finally:
 
 
 def test_all_problems_are_told_at_once_in_the_order_of_the_lines() -> None:
-    texts = [*(line for line, _ in BAD_TOPS if not line.startswith(("name", "version: 1\n", "approvers")))]
+    texts = [
+        *(line for line, _ in BAD_TOPS if not line.startswith(("name", "approvers", "four_eyes")) and "\n" not in line)
+    ]
     keys = {line.partition(":")[0]: line for line in texts}
     wrong = "\n".join(["name:", *keys.values(), "steps:"])
     steps = "".join(
@@ -482,7 +517,8 @@ def test_any_text_is_a_playbook_or_is_told_why_not(text: str) -> None:
 
 KEYS = [
     "type", "url", "method", "headers", "body", "success_codes", "timeout", "idempotent", "script", "parameters",
-    "duration", "check", "message", "title", "approvers", "on_timeout", "if", "retry", "on_failure", "register", "name",
+    "duration", "check", "message", "title", "approvers", "approvers_required", "four_eyes", "on_timeout", "if", "retry",
+    "on_failure", "register", "name",
 ]  # fmt: skip
 ODD = [
     "",

@@ -6,7 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from channels.slack.message import TEXT_LIMIT, escaped, message
+from channels.slack.blocks import TEXT_LIMIT, escaped
+from channels.slack.message import message
 from medic_core.domain.alerting.alerts import AlertEvent, Priority
 from medic_core.domain.routing.messages import Notification
 from tests.unit.routing.notifications import a_notification, a_recovery

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from medic_core.domain.routing.messages import Group, Message, Notification, headline
+from medic_core.domain.routing.messages import Group, Message, Notice, Notification, Question, headline
 
 #: Longer texts are cut by some of those that Apprise reaches, each in its own way.
 MOST_LINES = 30
@@ -20,8 +20,20 @@ def text(message: Message) -> str:
             return _of_group(notifications)
         case Notification():
             return _of_one(message)
+        case Notice(question=Question() as question) if question.is_open:
+            return f"{message.because}\n{_question(question)}"
         case _:
             return message.because
+
+
+def _question(question: Question) -> str:
+    lines = [f"{number}. {step}" for number, step in enumerate(question.steps[:MOST_LINES], 1)]
+    lines.append(f"until {question.expires_at:%Y-%m-%d %H:%M:%S} UTC")
+    if question.approvers:
+        lines.append(f"{question.approvers_required} of {', '.join(question.approvers)} must agree")
+    if question.url:
+        lines += [f"See every step, and decide: {question.url}", f"The page asks for this code: {question.code}"]
+    return "\n".join(lines)
 
 
 def _of_one(notification: Notification) -> str:

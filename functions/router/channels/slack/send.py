@@ -13,7 +13,7 @@ from medic_core import ports
 from medic_core.adapters.safe_http import TIMED_OUT, retry_after
 from medic_core.config import Settings
 from medic_core.domain.alerting.alerts import AlertEvent
-from medic_core.domain.routing.messages import Group, Message, Notification
+from medic_core.domain.routing.messages import Group, Message, Notice, NoticeKind, Notification
 from medic_core.domain.routing.retries import Answer
 from medic_core.domain.routing.targets import Target
 
@@ -29,7 +29,7 @@ SHARED = "&shared"
 
 
 def slack(settings: Settings, seconds: float) -> ports.Channel:
-    """A sender for the operator's workspace. What follows an alert edits its first message and answers in its thread.
+    """A sender for the operator's workspace. What follows an alert or a question edits its message, and answers below.
 
     A receipt is `channel/ts`: an edit wants the channel's id, whatever name the message was sent to. One that ends in
     `&shared` is of a message that lists several alerts, which stays as it is.
@@ -38,8 +38,10 @@ def slack(settings: Settings, seconds: float) -> ports.Channel:
 
     def send(message: Message, target: Target, receipt: str | None) -> Answer:
         try:
-            if receipt is None or not isinstance(message, Notification):
+            if receipt is None or isinstance(message, Group):
                 return _posted(client, target.address, message)
+            if isinstance(message, Notice) and message.kind is not NoticeKind.APPROVAL_DECIDED:
+                return _again(client, target.address, message, receipt)
             return _followed(client, target.address, message, receipt)
         except SlackApiError as error:
             return _refused(error)
@@ -59,18 +61,33 @@ def _posted(client: WebClient, address: str, told: Message) -> Answer:
     return Answer(response.status_code, str(response.data), receipt=receipt + shared)
 
 
-def _followed(client: WebClient, address: str, told: Notification, receipt: str) -> Answer:
+def _again(client: WebClient, address: str, told: Notice, receipt: str) -> Answer:
+    """A question is asked once more, in its thread and beside it: with its buttons, because the first are far up."""
+    channel, stamp = _place(receipt, address)
+    response = client.chat_postMessage(channel=channel, thread_ts=stamp, reply_broadcast=True, **shown(told))
+    return Answer(response.status_code, str(response.data), receipt=receipt)
+
+
+def _place(receipt: str, address: str) -> tuple[str, str]:
     channel, _, stamp = receipt.removesuffix(SHARED).rpartition("/")
-    channel = channel or address
-    if told.event in EDITS and not receipt.endswith(SHARED):
+    return channel or address, stamp
+
+
+def _followed(client: WebClient, address: str, told: Notification | Notice, receipt: str) -> Answer:
+    channel, stamp = _place(receipt, address)
+    if _edits(told) and not receipt.endswith(SHARED):
         try:
             client.chat_update(channel=channel, ts=stamp, **shown(told))
         except SlackApiError as error:
             if str(error.response.get("error", "")) not in NOT_EDITABLE:
                 raise
-    broadcast = told.is_recovery or told.event is AlertEvent.ESCALATED
+    broadcast = isinstance(told, Notification) and (told.is_recovery or told.event is AlertEvent.ESCALATED)
     response = client.chat_postMessage(channel=channel, thread_ts=stamp, reply_broadcast=broadcast, **reply(told))
     return Answer(response.status_code, str(response.data), receipt=receipt)
+
+
+def _edits(told: Notification | Notice) -> bool:
+    return isinstance(told, Notice) or told.event in EDITS
 
 
 def _refused(error: SlackApiError) -> Answer:

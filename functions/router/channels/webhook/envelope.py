@@ -8,14 +8,15 @@ from datetime import datetime
 from typing import Any
 
 from medic_core.api.answers import rfc3339
-from medic_core.domain.routing.messages import Notice, Notification, headline
+from medic_core.domain.routing.messages import Notice, Notification, Question, headline
 from medic_core.domain.routing.webhook_signatures import signature
 
 
 def envelope(message: Notification | Notice) -> dict[str, Any]:
     """`type`, `timestamp` and `data`, as Standard Webhooks wants them."""
     if isinstance(message, Notice):
-        data = {"summary": headline(message), "because": message.because}
+        about = {"approval": _approval(message.question)} if message.question is not None else {}
+        data = {"summary": headline(message), "because": message.because, **about}
         return {"type": f"notice.{message.kind}", "timestamp": rfc3339(message.at), "data": data}
     return {
         "type": f"alert.{message.event}",
@@ -36,6 +37,25 @@ def envelope(message: Notification | Notice) -> dict[str, Any]:
             "opened_at": rfc3339(message.opened_at),
             "overdue_since": rfc3339(message.overdue_since),
         },
+    }
+
+
+def _approval(question: Question) -> dict[str, Any]:
+    """`url` and `code` are there while there is something to decide; whoever has both can."""
+    link = {"url": question.url, "code": question.code} if question.url else {}
+    return {
+        "request_id": question.request_id,
+        "execution_id": question.execution_id,
+        "playbook_name": question.playbook_name,
+        "version": question.version,
+        "heartbeat_name": question.heartbeat_name,
+        "asked_by": question.asked_by,
+        "steps": list(question.steps),
+        "approvers": list(question.approvers),
+        "approvers_required": question.approvers_required,
+        "expires_at": rfc3339(question.expires_at),
+        "approved": question.approved,
+        **link,
     }
 
 

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
 
 from medic_core import ports
 from medic_core.domain.alerting.alerts import AlertEvent
 from medic_core.domain.routing import queue_messages
-from medic_core.domain.routing.messages import Group, Message, Notification
+from medic_core.domain.routing.messages import Group, Message, Notice, Notification, Question
 from medic_core.domain.routing.retries import (
     LONGEST_WAIT,
     LONGEST_WAIT_IN_A_CHAIN,
@@ -23,9 +23,10 @@ from medic_core.domain.routing.retries import (
     outcome,
 )
 from medic_core.domain.routing.targets import Channel, Defaults, Target
-from medic_core.flows import target_troubles
+from medic_core.flows import ask_people, target_troubles
+from medic_core.flows.ask_people import Needless, Ready, TooEarly
 from medic_core.flows.plan_deliveries import FOLLOW_UPS
-from medic_core.store import alerts, deliveries, notices, target_health, targets
+from medic_core.store import alerts, approvals, deliveries, notices, target_health, targets
 from medic_core.store.connection import Database, Transaction
 from medic_core.store.deliveries import Claimed, Said
 
@@ -38,6 +39,8 @@ KEPT_OF_ANSWER = 4096
 GROUPED_EVERY = timedelta(minutes=1)
 MOST_IN_A_GROUP = 1000
 NO_WAIT = timedelta(0)
+#: How long the end of an approval waits for its question, which is on its way.
+FOR_THE_QUESTION = timedelta(seconds=2)
 STOPPED = "given up: the router was stopped each time it tried"
 GONE = "this target is gone or disabled by now"
 
@@ -51,6 +54,7 @@ class Means:
     slow_queue: ports.Queue
     defaults: Defaults
     group_from: int
+    base_url: str = ""
     patient: bool = False
 
 
@@ -160,6 +164,8 @@ def _claim(database: Database, delivery_id: int, means: Means, told: Told) -> Wo
             told.failed += 1
             gone = message is None or target is None
             return _given_up(tx, claimed, GONE if gone else STOPPED)
+        if isinstance(message, Notice) and message.question is not None:
+            return _about_approval(tx, claimed, message, message.question, target, means)
         needless = _needless(tx, claimed, message)
         if needless:
             deliveries.skip(tx, delivery_id, needless)
@@ -184,10 +190,26 @@ def _postponed(tx: Transaction, claimed: Claimed, means: Means) -> HandOver | En
 def _message(tx: Transaction, claimed: Claimed) -> Message | None:
     if claimed.notice_id is not None:
         found = notices.read(tx, claimed.notice_id)
-        return found.notice if found else None
+        if found is None or found.request_id is None:
+            return found.notice if found else None
+        return replace(found.notice, question=approvals.question(tx, found.request_id))
     assert claimed.alert_event_id is not None
     told = alerts.notification(tx, claimed.alert_event_id)
     return told[0] if told else None
+
+
+def _about_approval(
+    tx: Transaction, claimed: Claimed, notice: Notice, question: Question, target: Target, means: Means
+) -> Work | HandOver | Ended:
+    match ask_people.prepared(tx, claimed, notice, question, means.base_url):
+        case Ready(notice=ready, thread=thread):
+            return Work(replace(claimed, thread=thread), ready, target, (claimed.delivery_id,), ())
+        case Needless(because=because):
+            deliveries.skip(tx, claimed.delivery_id, because)
+            return Ended([])
+        case TooEarly():
+            deliveries.release(tx, claimed.delivery_id, FOR_THE_QUESTION)
+            return HandOver((claimed.delivery_id,), FOR_THE_QUESTION)
 
 
 def _given_up(tx: Transaction, claimed: Claimed, because: str) -> Ended:
@@ -238,7 +260,7 @@ def _settle(database: Database, means: Means, work: Work, answer: Answer, told: 
     claimed = work.claimed
     this = Try(claimed.attempts - claimed.throttled, claimed.age, claimed.chain_position is not None)
     decided = outcome(answer, this)
-    body = answer.body.replace("\0", "").encode()[:KEPT_OF_ANSWER].decode(errors="ignore")
+    body = "" if _opens_something(work.message) else _kept(answer.body)
     said = Said(answer.status, body, None if isinstance(decided, Delivered) else decided.because)
     in_a_chain = claimed.chain_position is not None and claimed.alert_event_id is not None
     with database.transaction() as tx:
@@ -264,6 +286,15 @@ def _settle(database: Database, means: Means, work: Work, answer: Answer, told: 
         _hand_over(means, HandOver(work.delivery_ids, decided.wait, to_slow_lane=answer.timed_out), told)
         return []
     return following
+
+
+def _opens_something(message: Message) -> bool:
+    """Whether it holds a link that is kept nowhere: who answers may repeat it."""
+    return isinstance(message, Notice) and message.question is not None and bool(message.question.url)
+
+
+def _kept(body: str) -> str:
+    return body.replace("\0", "").encode()[:KEPT_OF_ANSWER].decode(errors="ignore")
 
 
 def _hand_over(means: Means, what: HandOver, told: Told) -> None:

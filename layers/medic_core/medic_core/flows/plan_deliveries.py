@@ -6,10 +6,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from medic_core.domain.alerting.alerts import AlertEvent, Priority
-from medic_core.domain.routing.messages import Notification
+from medic_core.domain.routing.messages import NoticeKind, Notification
 from medic_core.domain.routing.route import PassedOver, Planned, route
 from medic_core.domain.routing.targets import Channel, Defaults, Target
-from medic_core.store import alerts, deliveries, notices, outbox, targets
+from medic_core.store import alerts, deliveries, notices, outbox, question_deliveries, targets
 from medic_core.store.connection import Database, Transaction
 from medic_core.store.deliveries import Subject
 from medic_core.store.outbox import Topic
@@ -71,16 +71,23 @@ def _who_know_of_it(tx: Transaction, notification: Notification, defaults: Defau
     return [Planned(target, "it was told of this alert") for target in known if target is not None]
 
 
+def _who_were_asked(tx: Transaction, request_id: int, defaults: Defaults) -> list[Planned]:
+    known = (targets.find(tx, key, defaults) for key in question_deliveries.asked_targets(tx, request_id))
+    return [Planned(target, "it was asked") for target in known if target is not None]
+
+
 def plan_notice(database: Database, notice_id: int, defaults: Defaults) -> Made:
     """Write the deliveries of a notice, once: to the default channel and the teams that it is for, or to one target.
 
-    PagerDuty hears of incidents only, and a notice is none.
+    PagerDuty hears of incidents only, and a notice is none. How an approval ended concerns those who were asked.
     """
     with database.transaction() as tx:
         outbox.done(tx, Topic.NOTICE, notice_id)
         found = notices.read(tx, notice_id)
         if found is None:
             return Made()
+        if found.notice.kind is NoticeKind.APPROVAL_DECIDED and found.request_id is not None:
+            return _add(tx, Subject(notice_id=notice_id), _who_were_asked(tx, found.request_id, defaults), ())
         if found.only is not None:
             target = targets.find(tx, found.only, defaults)
             planned = [Planned(target, "it is being tested")] if target else []

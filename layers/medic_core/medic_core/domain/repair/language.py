@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+import itertools
 import re
 from datetime import timedelta
 
 from medic_core.domain.repair import playbooks as is_
 from medic_core.domain.repair.fields import Section
-from medic_core.domain.repair.playbooks import Approval, ApprovalMode, Approvers, Playbook, Script, Step
+from medic_core.domain.repair.playbooks import Approval, ApprovalMode, Playbook, Script, Step
 from medic_core.domain.repair.reading import Listed, Mapped, Problem, Scalar, read
-from medic_core.domain.repair.steps import Seen, read_step, secrets_of
+from medic_core.domain.repair.steps import Seen, read_approvers, read_step, secrets_of
 
 __all__ = ["InvalidPlaybook", "Problem", "parse", "problems"]
 
@@ -78,10 +79,11 @@ def _playbook(text: str, found: list[Problem]) -> Playbook | None:
 
 def _approval(top: Section) -> Approval:
     text = top.text("approval", ApprovalMode.NONE).strip().lower()
-    approvers = Approvers(top.names("approvers", is_.MOST_APPROVERS))
+    approvers = read_approvers(top, silence="approval: timeout" if AFTER.fullmatch(text) else None)
     if text == ApprovalMode.NONE:
-        if approvers.names:
-            top.wrong("nobody is asked without approval: add approval: required, or leave them out", "approvers")
+        rules = (approvers.names, approvers.required > 1, approvers.four_eyes)
+        for key in itertools.compress(("approvers", "approvers_required", "four_eyes"), rules):
+            top.wrong("nobody is asked without approval: add approval: required, or leave this out", key)
         return Approval()
     if text == ApprovalMode.REQUIRED:
         return Approval(ApprovalMode.REQUIRED, approvers=approvers)

@@ -99,6 +99,8 @@ class _Renderer:
                 return {
                     "message": self.filled(action.message, fill),
                     "approvers": list(action.approvers.names),
+                    **({"approvers_required": required} if (required := action.approvers.required) > 1 else {}),
+                    **({"four_eyes": True} if action.approvers.four_eyes else {}),
                     "timeout": spelled(action.timeout),
                     "on_timeout": str(action.on_timeout),
                 }

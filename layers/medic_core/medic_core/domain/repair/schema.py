@@ -102,6 +102,17 @@ APPROVERS = _described(
     },
     "Who may agree. Left out: whoever may approve at all.",
 )
+APPROVERS_REQUIRED = _whole(
+    "How many of them must agree, each for themselves. Not together with what approves when nobody answers.",
+    1,
+    is_.MOST_APPROVERS,
+    1,
+)
+FOUR_EYES = _described(
+    FLAG,
+    "Whoever asked for the execution cannot approve it. Not together with what approves when nobody answers.",
+    default=False,
+)
 IDEMPOTENT = _described(
     FLAG, "Doing it twice does no harm, so it is tried again when its outcome is unknown.", default=False
 )
@@ -208,6 +219,8 @@ BY_TYPE: dict[StepType, tuple[Schema, tuple[str, ...]]] = {
         {
             "message": _text(f"What is asked. {MESSAGE}", is_.LONGEST_MESSAGE),
             "approvers": APPROVERS,
+            "approvers_required": APPROVERS_REQUIRED,
+            "four_eyes": FOUR_EYES,
             "timeout": _duration("How long people have.", is_.APPROVAL_TIMEOUT, is_.LONGEST_PLAYBOOK),
             "on_timeout": _choice(OnTimeout, "What silence means.", OnTimeout.FAIL),
         },
@@ -270,6 +283,8 @@ SCHEMA: Schema = {
                 "none",
             ),
             "approvers": APPROVERS,
+            "approvers_required": APPROVERS_REQUIRED,
+            "four_eyes": FOUR_EYES,
             "version": _whole("Yours to count; Medic counts its own.", 0, 2**31 - 1, 1),
             "trigger": {"description": "Taken, and not read: triggers are set apart."},
             "metadata": {"description": "Yours."},

@@ -174,12 +174,30 @@ def _notify(section: Section, _: Seen) -> Action:
 
 
 def _approval(section: Section, _: Seen) -> Action:
+    on_timeout = section.choice("on_timeout", OnTimeout, OnTimeout.FAIL)
     return is_.Ask(
         message=section.text("message", most=is_.LONGEST_MESSAGE),
-        approvers=is_.Approvers(section.names("approvers", is_.MOST_APPROVERS)),
+        approvers=read_approvers(section, silence="on_timeout: approve" if on_timeout is OnTimeout.APPROVE else None),
         timeout=section.duration("timeout", is_.APPROVAL_TIMEOUT, is_.LONGEST_PLAYBOOK),
-        on_timeout=section.choice("on_timeout", OnTimeout, OnTimeout.FAIL),
+        on_timeout=on_timeout,
     )
+
+
+def read_approvers(section: Section, silence: str | None) -> is_.Approvers:
+    """Who may agree. `silence` is what takes nobody's answer for a yes: it cannot speak for several, or for others."""
+    found = is_.Approvers(
+        names=section.names("approvers", is_.MOST_APPROVERS),
+        required=section.whole("approvers_required", 1, 1, is_.MOST_APPROVERS),
+        four_eyes=section.flag("four_eyes"),
+    )
+    named = len(set(found.names))
+    if 0 < named < found.required:
+        section.wrong(f"only {named} approvers are named: name more, or ask for fewer", "approvers_required")
+    if silence and found.required > 1:
+        section.wrong(f"nobody's answer is not {found.required} people's: leave out {silence}", "approvers_required")
+    if silence and found.four_eyes:
+        section.wrong(f"nobody's answer is nobody's four eyes: leave out {silence}", "four_eyes")
+    return found
 
 
 ACTIONS: Mapping[StepType, Callable[[Section, Seen], Action]] = {

@@ -1,0 +1,384 @@
+"""Who may decide is asked, in every channel; and hears how it ended, in the place of the question."""
+
+from __future__ import annotations
+
+import json
+import re
+import time
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any
+from urllib.parse import quote
+from uuid import uuid4
+
+import pytest
+from slack_sdk.signature import SignatureVerifier
+
+from medic_core.domain.routing.messages import NoticeKind
+from medic_core.flows import approve
+from medic_core.store import notices
+from medic_core.store.connection import Database
+from tests.builders import a_service, rows, time_passes
+from tests.fixtures.approving import FORM, Browser, asking, everything_kept, person, status_of
+from tests.fixtures.functions import Functions, Reply
+from tests.fixtures.receivers import Receivers
+from tests.fixtures.repairing import Hand
+from tests.fixtures.routing import SIGNING_SECRET, later, relayed
+from tests.stand_ins.receivers import Answer, Received
+
+LINK = re.compile(r"http://medic\.test/approvals/([A-Za-z0-9_-]{43})")
+
+
+def blocks(received: Received) -> list[dict[str, Any]]:
+    found = received.content.get("blocks", [])
+    return [json.loads(block) if isinstance(block, str) else block for block in found]
+
+
+def said(received: Received) -> str:
+    return json.dumps(blocks(received), ensure_ascii=False)
+
+
+def link_in(text: str) -> tuple[str, str]:
+    """The token and the code of a message."""
+    token, code = LINK.search(text), re.search(r"\*([0-9]{6})\*|\"code\": \"([0-9]{6})\"", text)
+    assert token is not None
+    assert code is not None
+    return token[1], code[1] or code[2]
+
+
+def asked_slack(told: Receivers) -> list[Received]:
+    """What Slack was sent about approvals."""
+    return [one for one in told.slack.received if "approv" in said(one).lower()]
+
+
+def decides(database: Database, name: str = "ann", *, approved: bool = True) -> None:
+    with database.transaction() as tx:
+        approve.decide(tx, 1, person(name), "", approved=approved)
+
+
+def statuses(database: Database, kind: str) -> list[tuple[str, str, str | None]]:
+    query = "SELECT d.target_key, d.status, d.error FROM medic.notification_deliveries d JOIN medic.notices n"
+    found: list[tuple[str, str, str | None]] = rows(
+        database, f"{query} USING (notice_id) WHERE n.kind = '{kind}' ORDER BY d.target_key"
+    )
+    return found
+
+
+# The question.
+
+
+def test_the_question_brings_a_link_and_a_code_that_decide(
+    told: Receivers, functions: Functions, database: Database
+) -> None:
+    asking(database, a_service(database, "orders"), description="Restarts it.")
+    relayed(functions)
+    (slack,) = asked_slack(told)
+    assert "May Medic repair orders?" in said(slack)
+    assert "Restarts it." in said(slack)
+    assert "1. step-0 (wait)" in said(slack)
+    webhook = next(one.content for one in told.webhook.received if one.content["type"] == "notice.approval_requested")
+    by_slack, by_webhook = link_in(said(slack)), link_in(json.dumps(webhook))
+    assert by_slack[0] != by_webhook[0]
+    assert told.pagerduty.received == []
+    assert Browser(functions, by_webhook[0]).opens().status == 200
+    assert Browser(functions, by_slack[0]).sends(code=by_slack[1]).status == 200
+    assert status_of(database) == "approved"
+
+
+def test_what_opens_it_is_neither_kept_nor_logged(
+    told: Receivers, functions: Functions, database: Database, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Also not by way of a receiver who answers with what it was sent."""
+    caplog.set_level("INFO")
+    told.webhook.usual = lambda received: Answer(200, {"echo": received.content})
+    echo = {"ok": True, "ts": "1.1", "channel": "C1"}
+    told.slack.usual = lambda received: Answer(200, {**echo, "message": said(received)})
+    asking(database)
+    relayed(functions)
+    kept = everything_kept(database) + caplog.text + repr([vars(one) for one in caplog.records])
+    for text in (said(asked_slack(told)[0]), json.dumps(told.webhook.received[-1].content)):
+        token, code = link_in(text)
+        assert token not in kept
+        assert not re.search(rf"\b{code}\b", kept)
+
+
+def test_a_further_try_brings_a_link_of_its_own_and_both_open(
+    told: Receivers, functions: Functions, database: Database
+) -> None:
+    told.webhook.answers = [Answer(200), Answer(503)]
+    asking(database)
+    relayed(functions)
+    later(functions, database, timedelta(seconds=30))
+    tries = [one for one in told.webhook.received if one.content["type"] == "notice.approval_requested"]
+    assert len(tries) == 2
+    assert len({one.headers["webhook-id"] for one in tries}) == 1
+    tokens = {link_in(json.dumps(one.content))[0] for one in tries}
+    assert [Browser(functions, token).opens().status for token in tokens] == [200, 200]
+
+
+def test_who_would_be_asked_too_late_is_not(told: Receivers, functions: Functions, database: Database) -> None:
+    asking(database)
+    decides(database)
+    relayed(functions)
+    assert asked_slack(told) == []
+    assert {status for _, status, _ in statuses(database, "approval_requested")} == {"skipped"}
+    assert rows(database, "SELECT count(*) FROM medic.approval_links") == [(0,)]
+    assert {status for _, status, _ in statuses(database, "approval_decided")} <= {"skipped"}
+
+
+def test_a_link_is_made_only_where_it_is_sent(
+    told: Receivers, functions: Functions, database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Without a base URL there is none to make; Slack's buttons decide."""
+    monkeypatch.setenv("MEDIC_BASE_URL", "")
+    asking(database)
+    relayed(functions)
+    (slack,) = asked_slack(told)
+    assert LINK.search(said(slack)) is None
+    assert [one["action_id"] for one in blocks(slack)[-1]["elements"]] == ["approve", "reject"]
+    assert rows(database, "SELECT count(*) FROM medic.approval_links") == [(0,)]
+
+
+# How it ended.
+
+
+@pytest.mark.parametrize(("approved", "heading"), [(True, "Approved by ann"), (False, "Rejected by ann")])
+def test_the_question_is_replaced_by_the_decision(
+    told: Receivers, functions: Functions, database: Database, approved: bool, heading: str
+) -> None:
+    asking(database, a_service(database, "orders"))
+    relayed(functions)
+    (asked,) = asked_slack(told)
+    before = len(told.slack.received)
+    decides(database, approved=approved)
+    relayed(functions)
+    edited, reply = told.slack.received[before:]
+    stamp = f"1790000000.{told.slack.received.index(asked):06d}"
+    assert (edited.path, edited.content["ts"]) == ("/api/chat.update", stamp)
+    assert (reply.path, reply.content["thread_ts"]) == ("/api/chat.postMessage", stamp)
+    for one in (edited, reply):
+        assert heading in said(one)
+        assert [block for block in blocks(one) if block["type"] == "actions"] == []
+    (decided,) = [one.content for one in told.webhook.received if one.content["type"] == "notice.approval_decided"]
+    assert (decided["data"]["approval"]["approved"], "url" in decided["data"]["approval"]) == (approved, False)
+
+
+@pytest.mark.parametrize("how", ["expired", "cancelled"])
+def test_what_nobody_decided_is_told_too(told: Receivers, functions: Functions, database: Database, how: str) -> None:
+    hand = asking(database)
+    relayed(functions)
+    if how == "cancelled":
+        functions.api("POST", "/v2/executions/1/cancel", x_actor="ann")
+    else:
+        time_passes(database, timedelta(hours=2))
+        hand.turn(Error="States.Timeout")
+    relayed(functions)
+    last = [one for one in told.slack.received if one.path == "/api/chat.update"][-1]
+    expected = {"expired": "Not approved in time", "cancelled": "No approval is needed any more (cancelled by ann)"}
+    assert expected[how] in said(last)
+    assert [block for block in blocks(last) if block["type"] == "actions"] == []
+
+
+def test_who_was_never_reached_with_the_question_does_not_hear_of_its_end(
+    told: Receivers, functions: Functions, database: Database
+) -> None:
+    told.webhook.usual = lambda _: Answer(410)
+    asking(database)
+    relayed(functions)
+    assert [status for _, status, _ in statuses(database, "approval_requested")] == ["success", "failed"]
+    decides(database)
+    relayed(functions)
+    assert [key for key, _, _ in statuses(database, "approval_decided")] == ["default:slack"]
+
+
+def test_the_end_waits_for_a_question_that_is_on_its_way(
+    told: Receivers, functions: Functions, database: Database
+) -> None:
+    """Its try is under way, or another one follows: nobody hears of an end before the beginning."""
+    told.webhook.answers = [Answer(200), Answer(503)]
+    asking(database)
+    relayed(functions)
+    decides(database)
+    relayed(functions)
+    assert [one for one in told.webhook.received if one.content["type"] == "notice.approval_decided"] == []
+    later(functions, database, timedelta(seconds=40))
+    later(functions, database, timedelta(seconds=40))
+    assert statuses(database, "approval_requested") == [
+        ("default:slack", "success", None),
+        ("default:webhook", "skipped", "it is decided already, or over"),
+    ]
+    assert statuses(database, "approval_decided") == [
+        ("default:slack", "success", None),
+        ("default:webhook", "skipped", "it was never reached with the question"),
+    ]
+
+
+def test_a_reminder_is_an_answer_to_the_question_with_buttons_again(
+    told: Receivers, functions: Functions, database: Database
+) -> None:
+    asking(database)
+    relayed(functions)
+    stamp = f"1790000000.{told.slack.received.index(asked_slack(told)[0]):06d}"
+    with database.transaction() as tx:
+        notices.add(tx, NoticeKind.APPROVAL_REMINDER, "Still: may Medic?", "30 min are left.", request_id=1)
+    relayed(functions)
+    reminder = asked_slack(told)[-1]
+    assert (reminder.content["thread_ts"], reminder.content["reply_broadcast"]) == (stamp, True)
+    assert any(block["type"] == "actions" for block in blocks(reminder))
+    decides(database)
+    relayed(functions)
+    updates = [one for one in told.slack.received if one.path == "/api/chat.update"]
+    assert [one.content["ts"] for one in updates] == [stamp]
+
+
+# Slack's buttons.
+
+
+@dataclass
+class Slack:
+    """Presses buttons as Slack tells of it; what it is answered privately arrives at the stand-in."""
+
+    functions: Functions
+    answers_to: str
+
+    def body(self, action: str, value: object = 1, user: str = "U0AAAAAAA", team: str = "T1", **more: Any) -> str:
+        payload = {
+            "type": "block_actions",
+            "trigger_id": uuid4().hex,
+            "team": {"id": "T1"},
+            "user": {"id": user, "username": user.lower(), "team_id": team},
+            "actions": [{"action_id": action, "value": str(value)}],
+            "response_url": self.answers_to,
+            **more,
+        }
+        return f"payload={quote(json.dumps(payload))}"
+
+    def sends(self, body: str, ago: int = 0, at: int | None = None, **changes: str) -> Reply:
+        stamp = str((at or int(time.time())) - ago)
+        signature = SignatureVerifier(SIGNING_SECRET).generate_signature(timestamp=stamp, body=body) or ""
+        headers = {"content_type": FORM, "x_slack_request_timestamp": stamp, "x_slack_signature": signature, **changes}
+        return self.functions.api("POST", "/v2/slack/interactions", body, key=None, **headers)
+
+    def presses(self, action: str, value: object = 1, **more: Any) -> Reply:
+        return self.sends(self.body(action, value, **more))
+
+
+@pytest.fixture
+def slack(told: Receivers, functions: Functions) -> Slack:
+    return Slack(functions, f"{told.slack.url}/answers")
+
+
+def private(told: Receivers) -> list[str]:
+    return [one.content["text"] for one in told.slack.received if one.path == "/answers"]
+
+
+@pytest.mark.parametrize(("action", "status"), [("approve", "approved"), ("reject", "rejected")])
+def test_a_button_decides_and_the_slack_user_is_the_actor(
+    told: Receivers, slack: Slack, database: Database, action: str, status: str
+) -> None:
+    hand = asking(database, approvers=["U0AAAAAAA"])
+    relayed(slack.functions)
+    assert slack.presses(action).status == 200
+    assert (status_of(database), private(told)) == (status, [])
+    audited = "SELECT actor, details->>'via', details->>'voter' FROM medic.remediation_audit_log WHERE action_type = "
+    assert rows(database, f"{audited}'{status}'") == [("u0aaaaaaa (Slack)", "slack", "U0AAAAAAA")]
+    relayed(slack.functions)
+    edited = [one for one in told.slack.received if one.path == "/api/chat.update"]
+    assert f"{status.capitalize()} by u0aaaaaaa (Slack)" in said(edited[-1])
+    assert hand.turn()["kind"] == ("wait" if action == "approve" else "fail")
+
+
+def test_who_may_not_is_told_so_alone(told: Receivers, slack: Slack, database: Database) -> None:
+    asking(database, approvers=["U0BBBBBBB"])
+    assert slack.presses("approve").status == 200
+    assert private(told) == ["Only U0BBBBBBB may decide about this."]
+    assert status_of(database) == "pending"
+
+
+def test_a_guest_of_another_workspace_may_not(told: Receivers, slack: Slack, database: Database) -> None:
+    asking(database)
+    assert slack.presses("approve", team="T2").status == 200
+    assert private(told) == ["Only members of the workspace that Medic belongs to may decide about this."]
+    for user in ("", "<@U1>", "x" * 200):
+        slack.presses("approve", user=user)
+    assert status_of(database) == "pending"
+
+
+def test_who_presses_too_late_is_told_what_it_was(told: Receivers, slack: Slack, database: Database) -> None:
+    asking(database)
+    decides(database)
+    assert slack.presses("reject").status == 200
+    assert private(told) == ["Decided already: approved by ann."]
+
+
+def test_several_press_where_several_must_agree(told: Receivers, slack: Slack, database: Database) -> None:
+    asking(database, approvers_required=2)
+    assert slack.presses("approve").status == 200
+    assert slack.presses("approve").status == 200
+    assert private(told) == ["u0aaaaaaa (Slack) has voted already; 1 of 2 have approved so far."]
+    assert status_of(database) == "pending"
+    assert slack.presses("approve", user="U0BBBBBBB").status == 200
+    assert status_of(database) == "approved"
+
+
+def test_the_same_request_again_is_refused(told: Receivers, slack: Slack, database: Database) -> None:
+    asking(database, approvers_required=2)
+    body, at = slack.body("approve"), int(time.time())
+    assert [slack.sends(body, at=at).status for _ in range(20)] == [200] + [409] * 19
+    assert rows(database, "SELECT count(*) FROM medic.approval_votes") == [(1,)]
+
+
+@pytest.mark.parametrize(
+    ("ago", "changes", "status"),
+    [
+        (301, {}, 403),
+        (-301, {}, 403),
+        (0, {"x_slack_signature": "v0=" + "0" * 64}, 403),
+        (0, {"x_slack_signature": ""}, 403),
+        (0, {"x_slack_request_timestamp": "1"}, 403),
+        (0, {"content_type": "application/json"}, 400),
+        (0, {"content_type": ""}, 400),
+    ],
+)
+def test_what_slack_did_not_send_so_decides_nothing(
+    slack: Slack, database: Database, ago: int, changes: dict[str, str], status: int
+) -> None:
+    asking(database)
+    assert slack.sends(slack.body("approve"), ago, **changes).status == status
+    assert status_of(database) == "pending"
+
+
+@pytest.mark.parametrize("value", ["", "x", "-1", "1 OR 1=1", "9" * 30, "1.0", "٣"])
+def test_a_button_whose_value_is_no_id(slack: Slack, database: Database, value: str) -> None:
+    asking(database)
+    assert slack.presses("approve", value).status == 400
+    assert status_of(database) == "pending"
+
+
+def test_a_body_that_is_too_long(slack: Slack, database: Database) -> None:
+    asking(database)
+    assert slack.sends("payload=" + "x" * 300_000).status == 413
+    assert slack.presses("approve", 99).status == 200
+    assert status_of(database) == "pending"
+
+
+ELSEWHERE = ["http://169.254.169.254/", "https://hooks.slack.com.evil.example/", "file:///etc", None, 7]
+
+
+@pytest.mark.parametrize("url", ELSEWHERE)
+def test_an_answer_goes_to_slack_and_nowhere_else(
+    told: Receivers, slack: Slack, database: Database, url: object
+) -> None:
+    asking(database, approvers=["U0BBBBBBB"])
+    assert slack.presses("approve", response_url=url).status == 200
+    assert private(told) == []
+
+
+def test_the_step_that_follows_is_not_the_one_that_was_asked_about(
+    told: Receivers, slack: Slack, database: Database
+) -> None:
+    hand = Hand(database, asking(database).execution_id)
+    hand.state = {**hand.state, "seq": 1}
+    assert slack.presses("approve").status == 200
+    assert slack.presses("approve", 2).status == 200
+    assert private(told)[-1] == approve.NO_REQUEST
