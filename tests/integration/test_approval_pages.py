@@ -268,7 +268,7 @@ def test_the_first_of_two_is_thanked_and_the_second_decides(functions: Functions
     assert "ann has voted already; 1 of 2 have approved so far." in text_of(again)
     page = text_of(browser.opens())
     assert "2 of whoever has a key that may write" in page
-    assert re.search(r"Approved ann, 20\S+ \S+ UTC : looks right", page)
+    assert re.search(r"Approved ann, 20\S+ \S+ UTC: looks right", page)
     assert browser.sends(api_key=bobs).status == 200
     assert rows(database, "SELECT decided_by FROM medic.approval_requests") == [("ann, bob",)]
 
