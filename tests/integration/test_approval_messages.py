@@ -5,25 +5,22 @@ from __future__ import annotations
 import json
 import re
 import time
-from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
-from urllib.parse import quote
-from uuid import uuid4
 
 import pytest
-from slack_sdk.signature import SignatureVerifier
 
 from medic_core.domain.routing.messages import NoticeKind
 from medic_core.flows import approve
 from medic_core.store import notices
 from medic_core.store.connection import Database
 from tests.builders import a_service, rows, time_passes
-from tests.fixtures.approving import FORM, Browser, asking, everything_kept, person, status_of
-from tests.fixtures.functions import Functions, Reply
+from tests.fixtures.approving import Browser, asking, everything_kept, person, status_of
+from tests.fixtures.functions import Functions
 from tests.fixtures.receivers import Receivers
 from tests.fixtures.repairing import Hand
-from tests.fixtures.routing import SIGNING_SECRET, later, relayed
+from tests.fixtures.routing import later, relayed
+from tests.fixtures.slack import Slack
 from tests.stand_ins.receivers import Answer, Received
 
 LINK = re.compile(r"http://medic\.test/approvals/([A-Za-z0-9_-]{43})")
@@ -232,35 +229,6 @@ def test_a_reminder_is_an_answer_to_the_question_with_buttons_again(
 
 
 # Slack's buttons.
-
-
-@dataclass
-class Slack:
-    """Presses buttons as Slack tells of it; what it is answered privately arrives at the stand-in."""
-
-    functions: Functions
-    answers_to: str
-
-    def body(self, action: str, value: object = 1, user: str = "U0AAAAAAA", team: str = "T1", **more: Any) -> str:
-        payload = {
-            "type": "block_actions",
-            "trigger_id": uuid4().hex,
-            "team": {"id": "T1"},
-            "user": {"id": user, "username": user.lower(), "team_id": team},
-            "actions": [{"action_id": action, "value": str(value)}],
-            "response_url": self.answers_to,
-            **more,
-        }
-        return f"payload={quote(json.dumps(payload))}"
-
-    def sends(self, body: str, ago: int = 0, at: int | None = None, **changes: str) -> Reply:
-        stamp = str((at or int(time.time())) - ago)
-        signature = SignatureVerifier(SIGNING_SECRET).generate_signature(timestamp=stamp, body=body) or ""
-        headers = {"content_type": FORM, "x_slack_request_timestamp": stamp, "x_slack_signature": signature, **changes}
-        return self.functions.api("POST", "/v2/slack/interactions", body, key=None, **headers)
-
-    def presses(self, action: str, value: object = 1, **more: Any) -> Reply:
-        return self.sends(self.body(action, value, **more))
 
 
 @pytest.fixture
