@@ -6,6 +6,8 @@ import os
 import sys
 from pathlib import Path
 
+import pytest
+
 ROOT = Path(__file__).parents[1]
 sys.path[:0] = [str(ROOT)]
 
@@ -36,3 +38,9 @@ pytest_plugins = [
 
 def pytest_report_header() -> str:
     return "redis: a real one" if HAS_REDIS else f"redis: none here, so these are left out: {NEEDS_REDIS}"
+
+
+def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:
+    """One more than there are cores, because many tests wait; none for a single file, which is sooner done than they."""
+    places = [Path(argument.partition("::")[0]) for argument in config.args]
+    return 0 if len(places) == 1 and places[0].is_file() else (os.cpu_count() or 1) + 1
