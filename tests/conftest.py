@@ -23,6 +23,8 @@ settings.load_profile("gate" if os.environ.get("CI") else "anywhere")
 HAS_REDIS = servers.redis(ROOT) is not None
 #: A Python without a wheel of Redis, on a machine without Redis, has nothing to run these on; the header says so.
 NEEDS_REDIS = ["integration/test_key_cache.py", "integration/test_limiters.py", "integration/test_limits_together.py"]
+#: Each has a Postgres, a Redis and an emulator of its own; with more of them the longest test is what is waited for.
+MOST_WORKERS = 8
 collect_ignore = [] if HAS_REDIS else NEEDS_REDIS
 pytest_plugins = [
     "tests.fixtures.postgres",
@@ -41,6 +43,7 @@ def pytest_report_header() -> str:
 
 
 def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:
-    """One more than there are cores, because many tests wait; none for a single file, which is sooner done than they."""
+    """One more than there are cores, because many tests wait. None for a single file: it is over before they are up."""
     places = [Path(argument.partition("::")[0]) for argument in config.args]
-    return 0 if len(places) == 1 and places[0].is_file() else (os.cpu_count() or 1) + 1
+    is_one_file = len(places) == 1 and places[0].is_file()
+    return 0 if is_one_file else min((os.cpu_count() or 1) + 1, MOST_WORKERS)

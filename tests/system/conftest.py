@@ -18,9 +18,9 @@ from typing import Any
 import pytest
 import urllib3
 
+from local.servers import free_port
 from tests.fixtures.functions import ADMIN_KEY, Reply
 from tests.fixtures.postgres import a_folder
-from local.servers import free_port
 
 ROOT = Path(__file__).parents[2]
 READY_SECONDS = 90
