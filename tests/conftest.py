@@ -23,9 +23,9 @@ settings.load_profile("gate" if os.environ.get("CI") else "anywhere")
 HAS_REDIS = servers.redis(ROOT) is not None
 #: A Python without a wheel of Redis, on a machine without Redis, has nothing to run these on; the header says so.
 NEEDS_REDIS = ["integration/test_key_cache.py", "integration/test_limiters.py", "integration/test_limits_together.py"]
+collect_ignore = [] if HAS_REDIS else NEEDS_REDIS
 #: Each has a Postgres, a Redis and an emulator of its own; with more of them the longest test is what is waited for.
 MOST_WORKERS = 8
-collect_ignore = [] if HAS_REDIS else NEEDS_REDIS
 pytest_plugins = [
     "tests.fixtures.postgres",
     "tests.fixtures.clock",
