@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import sys
 from pathlib import Path
 
@@ -23,7 +24,9 @@ settings.load_profile("gate" if os.environ.get("CI") else "anywhere")
 HAS_REDIS = servers.redis(ROOT) is not None
 #: A Python without a wheel of Redis, on a machine without Redis, has nothing to run these on; the header says so.
 NEEDS_REDIS = ["integration/test_key_cache.py", "integration/test_limiters.py", "integration/test_limits_together.py"]
-collect_ignore = [] if HAS_REDIS else NEEDS_REDIS
+HAS_BROWSER = any(shutil.which(name) for name in ("chromium", "chromium-browser", "google-chrome"))
+NEEDS_BROWSER = ["system/test_browser.py"]
+collect_ignore = ([] if HAS_REDIS else NEEDS_REDIS) + ([] if HAS_BROWSER else NEEDS_BROWSER)
 #: Each has a Postgres, a Redis and an emulator of its own; with more of them the longest test is what is waited for.
 MOST_WORKERS = 8
 pytest_plugins = [
@@ -39,7 +42,9 @@ pytest_plugins = [
 
 
 def pytest_report_header() -> str:
-    return "redis: a real one" if HAS_REDIS else f"redis: none here, so these are left out: {NEEDS_REDIS}"
+    redis = "a real one" if HAS_REDIS else f"none here, so these are left out: {NEEDS_REDIS}"
+    browser = "a real one" if HAS_BROWSER else f"no chromium here, so these are left out: {NEEDS_BROWSER}"
+    return f"redis: {redis}\nbrowser: {browser}"
 
 
 def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:
