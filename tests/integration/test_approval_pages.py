@@ -295,6 +295,13 @@ def test_a_key_is_given_a_link_that_decides_in_its_name(functions: Functions, da
     assert url_of(functions, anns) is None
 
 
+def test_an_answer_that_is_kept_holds_no_link(functions: Functions, database: Database) -> None:
+    asking(database, approvers_required=2)
+    reply = functions.api("POST", "/v2/executions/1/approve", {}, idempotency_key="once")
+    assert (reply.status, reply.json["results"]["approval"]["url"]) == (200, None)
+    assert "/approvals/" not in everything_kept(database)
+
+
 def test_a_key_that_may_not_decide_is_given_none(functions: Functions, database: Database) -> None:
     asking(database)
     _, readers = a_key(database, "reader", Scope.READ)
