@@ -93,7 +93,12 @@ def test_what_is_over_has_no_buttons(approved: bool | None, sign: str) -> None:
 @pytest.mark.parametrize("hostile", ["<!here>", "<@U123>", "<https://evil.example|click>", "U123|x", "@channel"])
 def test_no_word_of_a_question_can_mention_anyone_or_make_a_link(hostile: str) -> None:
     question = replace(
-        QUESTION, playbook_name=hostile, heartbeat_name=hostile, asked_by=hostile, steps=(hostile,), approvers=(hostile,)
+        QUESTION,
+        playbook_name=hostile,
+        heartbeat_name=hostile,
+        asked_by=hostile,
+        steps=(hostile,),
+        approvers=(hostile,),
     )
     blocks = message(Notice(9, NoticeKind.APPROVAL_REMINDER, hostile, hostile, NOON, question))["blocks"]
     shown = [block for block in blocks if block["type"] != "actions"]
