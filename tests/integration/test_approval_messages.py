@@ -82,6 +82,17 @@ def test_the_question_brings_a_link_and_a_code_that_decide(
     assert status_of(database) == "approved"
 
 
+@pytest.mark.parametrize("more", [{"four_eyes": True}, {"approvers_required": 2}, {"approvers": ["U0123ABCD"]}])
+def test_where_it_matters_who_decides_people_are_told_what_the_page_asks_for(
+    told: Receivers, functions: Functions, database: Database, more: dict[str, Any]
+) -> None:
+    asking(database, **more)
+    relayed(functions)
+    (slack,) = asked_slack(told)
+    assert "type in your API key" in said(slack)
+    assert ("<@U0123ABCD>" in said(slack)) == ("approvers" in more)
+
+
 @pytest.mark.parametrize(("status", "error"), [(200, {}), (500, {"ok": False, "error": "internal_error"})])
 def test_what_opens_it_is_neither_kept_nor_logged(
     told: Receivers,

@@ -63,6 +63,13 @@ def test_what_others_read_over_a_shoulder_opens_nothing() -> None:
     assert "123456" not in repr(ASKED)
 
 
+def test_where_it_matters_who_decides_the_page_asks_for_a_key() -> None:
+    asked = replace(ASKED, question=replace(QUESTION, wants_identity=True))
+    assert message(asked)["blocks"][-1]["elements"][0]["text"] == "To decide on the page, type in your API key."
+    assert text(asked).endswith("The page asks for your API key")
+    assert "123456" not in json.dumps(message(asked)) + text(asked)
+
+
 def test_without_a_link_the_buttons_are_left() -> None:
     asked = replace(ASKED, question=replace(QUESTION, url="", code=""))
     buttons = next(block for block in message(asked)["blocks"] if block["type"] == "actions")["elements"]

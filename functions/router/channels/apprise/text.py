@@ -36,7 +36,8 @@ def _question(question: Question) -> str:
     elif question.approvers_required > 1:
         lines.append(f"{question.approvers_required} people must agree")
     if question.url:
-        lines += [f"See every step, and decide: {question.url}", f"The page asks for this code: {question.code}"]
+        asked_for = "your API key" if question.wants_identity else f"this code: {question.code}"
+        lines += [f"See every step, and decide: {question.url}", f"The page asks for {asked_for}"]
     return "\n".join(lines)
 
 

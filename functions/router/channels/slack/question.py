@@ -87,4 +87,7 @@ def _confirm(label: str, style: str) -> dict[str, Any]:
 
 
 def _code(question: Question) -> list[dict[str, Any]]:
-    return [context(f"To decide on the page, type in *{question.code}*.")] if question.code else []
+    if not question.code:
+        return []
+    asked_for = "your API key" if question.wants_identity else f"*{question.code}*"
+    return [context(f"To decide on the page, type in {asked_for}.")]

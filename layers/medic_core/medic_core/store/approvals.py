@@ -134,7 +134,7 @@ def _read(tx: Transaction, request_id: int | None, execution_id: int | None) -> 
 #: and then it shows that somebody was being asked.
 QUESTION: Final = """
 SELECT a.request_id, a.execution_id, p.name AS playbook_name, e.version, s.heartbeat_name, e.started_by AS asked_by,
-       a.steps, a.approvers, a.approvers_required, a.expires_at,
+       a.steps, a.approvers, a.approvers_required, a.not_by, a.expires_at,
        a.status = 'pending' AND a.expires_at > now() AS is_open,
        CASE a.status WHEN 'approved' THEN true WHEN 'rejected' THEN false END AS approved
   FROM medic.approval_requests a JOIN medic.playbook_executions e USING (execution_id)
@@ -150,7 +150,9 @@ def question(tx: Transaction, request_id: int) -> Question | None:
         row = cursor.execute(QUESTION, {"request_id": request_id}).fetchone()
     if row is None:
         return None
-    return Question(**{**row, "steps": tuple(row["steps"]), "approvers": tuple(row["approvers"])})
+    rules = Rules(tuple(row["approvers"]), row["approvers_required"], tuple(row.pop("not_by")))
+    told = {"steps": tuple(row["steps"]), "approvers": rules.approvers, "wants_identity": rules.wants_identity}
+    return Question(**{**row, **told})
 
 
 #: Whoever rejects after having agreed has changed their mind; the other way round they have not.
