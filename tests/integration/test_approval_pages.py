@@ -256,6 +256,16 @@ def test_the_named_ones_give_a_key(functions: Functions, database: Database) -> 
     assert anns not in everything_kept(database)
 
 
+def test_keys_are_not_guessed_for_long(
+    functions: Functions, database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("RATE_LIMIT_MANAGEMENT_REQUESTS", "3")
+    asking(database, approvers=["ann"])
+    browser = Browser(functions, a_link(database)[0])
+    guesses = [f"mdk_nobody_{letter * 43}" for letter in "abcde"]
+    assert [browser.sends(api_key=guess).status for guess in guesses] == [403, 403, 403, 429, 429]
+
+
 def test_the_first_of_two_is_thanked_and_the_second_decides(functions: Functions, database: Database) -> None:
     asking(database, approvers_required=2)
     browser = Browser(functions, a_link(database)[0])

@@ -14,6 +14,7 @@ import door
 import pages
 from door import Sent
 from medic_core.api.authentication import permitted
+from medic_core.api.request import Request
 from medic_core.domain.access.api_keys import Scope
 from medic_core.domain.access.rate_limits import Endpoints
 from medic_core.domain.repair.approvals import Via, Voter
@@ -82,7 +83,7 @@ def decided(sent: Sent, token: PathToken) -> Response[str]:
     if not opened.shown.request.is_open:
         return approval.over(opened.shown, too_late=True)
     try:
-        counted = _decide(sent.headers, fields, opened)
+        counted = _decide(sent, fields, opened)
     except Conflict as error:
         return _too_late(sent.headers, token, error)
     except MedicError as error:
@@ -108,41 +109,44 @@ def _question(headers: Mapping[str, str], opened: Opened, error: MedicError | No
     return approval.question(opened.shown, opened.asks, opened.link.key_name, form, error, given)
 
 
-def _decide(headers: Mapping[str, str], fields: Mapping[str, str], opened: Opened) -> Counted:
-    """Raises BadRequest, Forbidden, Conflict, NotFound, Unavailable."""
-    forms.check(headers, fields.get("form", ""), bytes(opened.link.digest))
+def _decide(sent: Request, fields: Mapping[str, str], opened: Opened) -> Counted:
+    """Raises BadRequest, Forbidden, TooManyRequests, Conflict, NotFound, Unavailable."""
+    forms.check(sent.headers, fields.get("form", ""), bytes(opened.link.digest))
     approved = APPROVES.get(fields.get("decision", ""))
     if approved is None:
         raise BadRequest("Approve or reject: press one of the buttons.")
     reason = fields.get("reason", "").strip()
     if len(reason) > LONGEST_REASON or "\0" in reason:
         raise BadRequest(f"The reason must be text of at most {LONGEST_REASON} characters.")
-    voter = _voter(fields, opened)
+    voter = _voter(sent, fields, opened)
     with door.DATABASE.transaction() as tx:
         return approve.decide_request(tx, opened.link.request_id, voter, reason, approved=approved)
 
 
-def _voter(fields: Mapping[str, str], opened: Opened) -> Voter:
-    """Who decides. Raises BadRequest, Forbidden, Unavailable."""
+def _voter(sent: Request, fields: Mapping[str, str], opened: Opened) -> Voter:
+    """Who decides. Raises BadRequest, Forbidden, TooManyRequests, Unavailable."""
     match opened.asks:
         case Asks.NOTHING:
             name = str(opened.link.key_name)
             return Voter(name, name, Via.LINK, name)
         case Asks.KEY:
-            name = _key_name(fields.get("api_key", "").strip())
+            name = _key_name(sent, fields.get("api_key", "").strip())
             return Voter(name, name, Via.LINK, name)
         case Asks.CODE:
             return _whoever_has_the_code(fields, opened)
 
 
-def _key_name(text: str) -> str:
-    """The name of a key that may decide. Raises Forbidden."""
+def _key_name(sent: Request, text: str) -> str:
+    """The name of a key that may decide. Wrong ones count as they do elsewhere. Raises Forbidden, TooManyRequests."""
     if not text:
         raise Forbidden("Give your API key: it matters who decides about this.")
+    where = (Endpoints.MANAGEMENT, sent.remote_address)
     try:
-        return permitted(door.KEYS.checked({"x-api-key": text}, before_hashing=lambda: None), Scope.WRITE).name
+        key = door.KEYS.checked({"x-api-key": text}, before_hashing=lambda: door.LIMITS.look_at_address(*where))
     except Unauthorized as error:
+        door.LIMITS.of_address(*where)
         raise Forbidden(error.message) from error
+    return permitted(key, Scope.WRITE).name
 
 
 def _whoever_has_the_code(fields: Mapping[str, str], opened: Opened) -> Voter:
