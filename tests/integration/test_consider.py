@@ -18,6 +18,7 @@ from medic_core.domain.watching.states import Trouble
 from medic_core.errors import Conflict, NotFound, Unavailable
 from medic_core.flows import edit_playbooks, edit_triggers, executions_by_people
 from medic_core.flows.consider import BATCH, Considered, Rules, consider_alerts
+from medic_core.flows.expire_batches import expire_batches
 from medic_core.flows.sweep import sweep
 from medic_core.store import repair_batches
 from medic_core.store.connection import Database
@@ -552,7 +553,7 @@ def test_a_batch_that_nobody_decides_expires(database: Database) -> None:
     with pytest.raises(Conflict, match="its time is over"):
         decided(database, approved=True)
     with database.transaction() as tx:
-        assert repair_batches.expire(tx) == 1
+        assert expire_batches(tx) == 1
     with pytest.raises(Conflict, match="this batch is expired"):
         decided(database, approved=True)
     with pytest.raises(NotFound):
@@ -572,7 +573,8 @@ def test_a_batch_whose_time_is_over_takes_nobody_along(database: Database) -> No
     assert sum(one.held for one in found) == 7
     newest, former = repair_batches_of(database)
     assert [(one.status, one.services) for one in (former, newest)] == [("expired", 7), ("pending", 7)]
-    assert [kind for kind, *_ in rows(database, NOTICES)] == ["execution_held"] * 2
+    assert [kind for kind, *_ in rows(database, NOTICES)] == ["execution_held", "execution_blocked", "execution_held"]
+    assert audited(database, "batch_expired") == 1
     with pytest.raises(Conflict, match="this batch is expired"):
         decided(database, approved=True, batch_id=former.batch_id)
     assert decided(database, approved=True, batch_id=newest.batch_id) == 7
