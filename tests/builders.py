@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing, contextmanager
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, TypeVar
 from uuid import UUID, uuid4
 
 from medic_core.domain.watching.names import name_key, slug_of
@@ -14,6 +15,8 @@ from medic_core.flows.record import record_signal
 from medic_core.flows.register import register, team_named
 from medic_core.store.connection import Database
 from medic_core.store.services import Configuration
+
+Result = TypeVar("Result")
 
 
 def a_service(database: Database, name: str = "nightly-backup", *, team: str | None = None, **wanted: Any) -> int:
@@ -112,6 +115,17 @@ def time_passes(database: Database, by: timedelta, *, swept: bool = True) -> Non
 def rows(database: Database, query: str, **values: Any) -> list[tuple[Any, ...]]:
     with database.autocommit() as connection:
         return connection.execute(query, values).fetchall()
+
+
+def at_once(database: Database, calls: Sequence[Callable[[Database], Result]], workers: int = 8) -> list[Result]:
+    """What the calls return, each with a connection of its own, so many at a time."""
+
+    def run(call: Callable[[Database], Result]) -> Result:
+        with closing(Database(database._url)) as own:
+            return call(own)
+
+    with ThreadPoolExecutor(workers) as pool:
+        return list(pool.map(run, calls))
 
 
 #: Where nobody answers.

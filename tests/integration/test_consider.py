@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
-from contextlib import closing
+from collections.abc import Callable
 from datetime import timedelta
-from typing import Any, TypeVar
+from typing import Any
 
 import psycopg
 import pytest
@@ -22,12 +20,11 @@ from medic_core.flows.expire_batches import expire_batches
 from medic_core.flows.sweep import sweep
 from medic_core.store import repair_batches
 from medic_core.store.connection import Database
-from tests.builders import a_service, away, hears, rows, time_passes
+from tests.builders import a_service, at_once, away, hears, rows, time_passes
 from tests.fixtures.repairing import a_playbook, started
 
 MINUTE = timedelta(minutes=1)
 RULES = Rules(breaker_executions=5)
-Result = TypeVar("Result")
 
 FIRINGS = "SELECT decision, because FROM medic.trigger_firings ORDER BY firing_id"
 NOTICES = "SELECT kind, heading, because FROM medic.notices WHERE kind <> 'execution_started' ORDER BY notice_id"
@@ -50,17 +47,6 @@ def fails(database: Database, name: str = "nightly-backup") -> None:
 
 def considered(database: Database, batch: int = BATCH) -> Considered:
     return consider_alerts(database, RULES, batch)
-
-
-def at_once(database: Database, calls: Sequence[Callable[[Database], Result]], workers: int = 8) -> list[Result]:
-    """What the calls return, each with a connection of its own, so many at a time."""
-
-    def run(call: Callable[[Database], Result]) -> Result:
-        with closing(Database(database._url)) as own:
-            return call(own)
-
-    with ThreadPoolExecutor(workers) as pool:
-        return list(pool.map(run, calls))
 
 
 def by_program(playbook_id: int, service_id: int) -> Callable[[Database], str]:

@@ -21,7 +21,7 @@ AT_LEAST = 2
 OLDEST_FROM = timedelta(minutes=30)
 MOST_LISTED = 20
 #: Of a name, so that twenty lines fit into any channel's message.
-LONGEST_NAME = 40
+LONGEST_NAME = 36
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +53,7 @@ def listed(oldest: Sequence[Waiting], together: int) -> str:
 
 def _line(one: Waiting) -> str:
     about = _short(one.heartbeat_name or "no service")
-    times = f"since {_moment(one.requested_at)}, until {_moment(one.expires_at)}"
+    times = f"since {_moment(one.requested_at)}, until {_moment(one.expires_at)} UTC"
     return f"• {_short(one.playbook_name)} for {about}, {times} (execution {one.execution_id})"
 
 
@@ -62,4 +62,4 @@ def _short(name: str) -> str:
 
 
 def _moment(at: datetime) -> str:
-    return f"{at:%d %b %H:%M} UTC"
+    return f"{at:%d %b %H:%M}"
