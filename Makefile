@@ -10,7 +10,7 @@ LOCK := $(VENV)/bin/uv pip compile --quiet --universal --python-version 3.11 --g
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help run test fuzz contract lint format bench migrate lock clean
+.PHONY: help run test fuzz pictures contract lint format bench migrate lock clean
 
 help: ## Show this
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -23,6 +23,9 @@ test: $(VENV)/run.done $(VENV)/test.done ## Run the tests (T=tests/unit for one 
 
 fuzz: $(VENV)/run.done $(VENV)/test.done ## Look for answers that contradict the description (EXAMPLES=200)
 	@MEDIC_FUZZ_EXAMPLES=$(or $(EXAMPLES),200) $(PY) -m pytest tests/system/test_description.py --timeout 3600
+
+pictures: $(VENV)/run.done $(VENV)/test.done ## Photograph the pages anew for docs/images (needs chromium)
+	@MEDIC_PICTURES=1 $(PY) -m pytest tests/system/test_browser.py -k reads_well
 
 contract: $(VENV)/run.done $(VENV)/test.done ## Run the tests of what is built and declared
 	@$(PY) -m pytest tests/contract

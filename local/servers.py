@@ -29,10 +29,16 @@ LINE_OF_PORT = 3
 
 
 def free_port() -> int:
-    """A port that nobody uses now."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
+    """A port that nobody uses now, and that nobody else is offered before the server that it is for listens there.
+
+    A connection that was closed on this side keeps its port from those who ask for any, and not from those who ask for
+    this one (as servers do, with SO_REUSEADDR). Linux remembers it for a minute.
+    """
+    with socket.create_server(("127.0.0.1", 0)) as probe:
+        port = int(probe.getsockname()[1])
+        with socket.create_connection(("127.0.0.1", port)):
+            probe.accept()[0].close()
+    return port
 
 
 def answers(port: int) -> bool:

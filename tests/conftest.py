@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import os
+import shutil
 import sys
 from pathlib import Path
+
+import pytest
 
 ROOT = Path(__file__).parents[1]
 sys.path[:0] = [str(ROOT)]
@@ -21,7 +24,11 @@ settings.load_profile("gate" if os.environ.get("CI") else "anywhere")
 HAS_REDIS = servers.redis(ROOT) is not None
 #: A Python without a wheel of Redis, on a machine without Redis, has nothing to run these on; the header says so.
 NEEDS_REDIS = ["integration/test_key_cache.py", "integration/test_limiters.py", "integration/test_limits_together.py"]
-collect_ignore = [] if HAS_REDIS else NEEDS_REDIS
+HAS_BROWSER = any(shutil.which(name) for name in ("chromium", "chromium-browser", "google-chrome"))
+NEEDS_BROWSER = ["system/test_browser.py"]
+collect_ignore = ([] if HAS_REDIS else NEEDS_REDIS) + ([] if HAS_BROWSER else NEEDS_BROWSER)
+#: Each has a Postgres, a Redis and an emulator of its own; with more of them the longest test is what is waited for.
+MOST_WORKERS = 8
 pytest_plugins = [
     "tests.fixtures.postgres",
     "tests.fixtures.clock",
@@ -35,4 +42,13 @@ pytest_plugins = [
 
 
 def pytest_report_header() -> str:
-    return "redis: a real one" if HAS_REDIS else f"redis: none here, so these are left out: {NEEDS_REDIS}"
+    redis = "a real one" if HAS_REDIS else f"none here, so these are left out: {NEEDS_REDIS}"
+    browser = "a real one" if HAS_BROWSER else f"no chromium here, so these are left out: {NEEDS_BROWSER}"
+    return f"redis: {redis}\nbrowser: {browser}"
+
+
+def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:
+    """One more than there are cores, because many tests wait. None for a single file: it is over before they are up."""
+    places = [Path(argument.partition("::")[0]) for argument in config.args]
+    is_one_file = len(places) == 1 and places[0].is_file()
+    return 0 if is_one_file else min((os.cpu_count() or 1) + 1, MOST_WORKERS)

@@ -29,7 +29,7 @@ def tracked() -> list[Path]:
 
 
 def found_in_tracked(pattern: re.Pattern[str]) -> list[str]:
-    texts = {path: path.read_text(errors="replace") for path in tracked()}
+    texts = {path: path.read_text(errors="replace") for path in tracked() if path.suffix != ".png"}
     return [str(path.relative_to(ROOT)) for path, text in texts.items() if pattern.search(text)]
 
 

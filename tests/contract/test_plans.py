@@ -8,7 +8,7 @@ from uuid import uuid4
 
 import pytest
 
-from medic_core.store import service_states, sweeping
+from medic_core.store import question_deliveries, service_states, sweeping
 from medic_core.store.connection import Database
 from tests.builders import rows
 
@@ -134,3 +134,35 @@ def test_counting_reads_in_proportion_to_what_is_due(seeded: Database, world: st
     plan = explained(seeded, sweeping.COUNT_DUE, enough=100_000)
     assert rows_read(plan, "service_state") <= 2 * due + 1
     assert read_from_end_to_end(plan) == set()
+
+
+#: 5,000 approvals: each asked for, reminded of and decided, at three targets; and as many deliveries about alerts.
+QUESTIONS = (
+    "SET session_replication_role = replica",  # without what the notices are about
+    "INSERT INTO medic.notices (kind, heading, because, at, team_ids, request_id)"
+    " SELECT kind, 'x', 'x', now(), '{}', request_id FROM generate_series(1, 5000) AS request_id,"
+    " unnest(ARRAY['approval_requested', 'approval_reminder', 'approval_decided']) AS kind",
+    "INSERT INTO medic.notification_deliveries (notice_id, target_key, channel, because, status)"
+    " SELECT notice_id, 'target:' || n, 'slack', 'x', 'success' FROM medic.notices, generate_series(1, 3) AS n",
+    "INSERT INTO medic.notification_deliveries (alert_event_id, alert_id, target_key, channel, because, status)"
+    " SELECT n, n, 'target:1', 'slack', 'x', 'success' FROM generate_series(1, 45000) AS n",
+    "SET session_replication_role = DEFAULT",
+)
+
+
+@pytest.mark.parametrize(
+    ("statement", "values", "most"),
+    [
+        (question_deliveries.ASKED, {"request_id": 17, "target_key": "target:2", "delivery_id": 1}, 3),
+        (question_deliveries.ASKED_TARGETS, {"request_id": 17}, 9),
+    ],
+)
+def test_who_was_asked_is_found_by_the_approval(
+    database: Database, statement: str, values: dict[str, Any], most: int
+) -> None:
+    with database.autocommit() as connection:
+        for preparing in (*QUESTIONS, "VACUUM ANALYZE medic.notices, medic.notification_deliveries"):
+            connection.execute(preparing)
+    plan = explained(database, statement, **values)
+    assert rows_read(plan, "notices") <= 3
+    assert rows_read(plan, "notification_deliveries") <= most

@@ -5,25 +5,22 @@ from __future__ import annotations
 import json
 import re
 import time
-from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
-from urllib.parse import quote
-from uuid import uuid4
 
 import pytest
-from slack_sdk.signature import SignatureVerifier
 
 from medic_core.domain.routing.messages import NoticeKind
 from medic_core.flows import approve
 from medic_core.store import notices
 from medic_core.store.connection import Database
 from tests.builders import a_service, rows, time_passes
-from tests.fixtures.approving import FORM, Browser, asking, everything_kept, person, status_of
-from tests.fixtures.functions import Functions, Reply
+from tests.fixtures.approving import Browser, asking, everything_kept, person, status_of
+from tests.fixtures.functions import Functions
 from tests.fixtures.receivers import Receivers
 from tests.fixtures.repairing import Hand
-from tests.fixtures.routing import SIGNING_SECRET, later, relayed
+from tests.fixtures.routing import later, relayed
+from tests.fixtures.slack import Slack
 from tests.stand_ins.receivers import Answer, Received
 
 LINK = re.compile(r"http://medic\.test/approvals/([A-Za-z0-9_-]{43})")
@@ -85,21 +82,54 @@ def test_the_question_brings_a_link_and_a_code_that_decide(
     assert status_of(database) == "approved"
 
 
-def test_what_opens_it_is_neither_kept_nor_logged(
-    told: Receivers, functions: Functions, database: Database, caplog: pytest.LogCaptureFixture
+@pytest.mark.parametrize("more", [{"four_eyes": True}, {"approvers_required": 2}, {"approvers": ["U0123ABCD"]}])
+def test_where_it_matters_who_decides_people_are_told_what_the_page_asks_for(
+    told: Receivers, functions: Functions, database: Database, more: dict[str, Any]
 ) -> None:
-    """Also not by way of a receiver who answers with what it was sent."""
-    caplog.set_level("INFO")
-    told.webhook.usual = lambda received: Answer(200, {"echo": received.content})
-    echo = {"ok": True, "ts": "1.1", "channel": "C1"}
-    told.slack.usual = lambda received: Answer(200, {**echo, "message": said(received)})
+    asking(database, **more)
+    relayed(functions)
+    (slack,) = asked_slack(told)
+    assert "type in your API key" in said(slack)
+    assert ("<@U0123ABCD>" in said(slack)) == ("approvers" in more)
+
+
+@pytest.mark.parametrize(("status", "error"), [(200, {}), (500, {"ok": False, "error": "internal_error"})])
+def test_what_opens_it_is_neither_kept_nor_logged(
+    told: Receivers,
+    functions: Functions,
+    database: Database,
+    caplog: pytest.LogCaptureFixture,
+    capfd: pytest.CaptureFixture[str],
+    status: int,
+    error: dict[str, Any],
+) -> None:
+    """Also not by way of a receiver who answers with what it was sent, whatever else it says."""
+    caplog.set_level("DEBUG")
+    told.webhook.usual = lambda received: Answer(status, {"echo": received.content})
+    echo = {"ok": True, "ts": "1.1", "channel": "C1", **error}
+    told.slack.usual = lambda received: Answer(200, {**echo, "message": said(received), **received.content})
     asking(database)
     relayed(functions)
-    kept = everything_kept(database) + caplog.text + repr([vars(one) for one in caplog.records])
-    for text in (said(asked_slack(told)[0]), json.dumps(told.webhook.received[-1].content)):
-        token, code = link_in(text)
-        assert token not in kept
-        assert not re.search(rf"\b{code}\b", kept)
+    decides(database)
+    relayed(functions)
+    kept = without_moments(everything_kept(database) + caplog.text + "".join(capfd.readouterr()) + fields_of(caplog))
+    links = [link_in(said(one)) for one in asked_slack(told) if LINK.search(said(one))]
+    links += [link_in(text) for one in told.webhook.received if LINK.search(text := json.dumps(one.content))]
+    assert len(links) >= 2
+    for secret in {secret for link in links for secret in link}:
+        assert not re.search(rf"(?<![0-9A-Za-z]){secret}(?![0-9A-Za-z])", kept)
+        assert secret.encode().hex() not in kept
+
+
+def without_moments(text: str) -> str:
+    """Their fractions have six digits, as codes have."""
+    return re.sub(r"\d\d:\d\d:\d\d[.,]\d+", "", text)
+
+
+def fields_of(caplog: pytest.LogCaptureFixture) -> str:
+    """What records carry besides their text; numbers are times and places in the code."""
+    found = [value for one in caplog.records for value in vars(one).values() if not isinstance(value, int | float)]
+    return repr(found)
 
 
 def test_a_further_try_brings_a_link_of_its_own_and_both_open(
@@ -191,18 +221,17 @@ def test_who_was_never_reached_with_the_question_does_not_hear_of_its_end(
     assert [key for key, _, _ in statuses(database, "approval_decided")] == ["default:slack"]
 
 
-def test_the_end_waits_for_a_question_that_is_on_its_way(
+def test_who_waits_for_another_try_is_neither_asked_any_more_nor_told_of_the_end(
     told: Receivers, functions: Functions, database: Database
 ) -> None:
-    """Its try is under way, or another one follows: nobody hears of an end before the beginning."""
     told.webhook.answers = [Answer(200), Answer(503)]
     asking(database)
     relayed(functions)
     decides(database)
     relayed(functions)
-    assert [one for one in told.webhook.received if one.content["type"] == "notice.approval_decided"] == []
     later(functions, database, timedelta(seconds=40))
-    later(functions, database, timedelta(seconds=40))
+    about = [one.content["type"] for one in told.webhook.received if "approval" in one.content["type"]]
+    assert about == ["notice.approval_requested"]
     assert statuses(database, "approval_requested") == [
         ("default:slack", "success", None),
         ("default:webhook", "skipped", "it is decided already, or over"),
@@ -225,42 +254,40 @@ def test_a_reminder_is_an_answer_to_the_question_with_buttons_again(
     reminder = asked_slack(told)[-1]
     assert (reminder.content["thread_ts"], reminder.content["reply_broadcast"]) == (stamp, True)
     assert any(block["type"] == "actions" for block in blocks(reminder))
+    assert link_in(said(reminder))[0] != link_in(said(asked_slack(told)[0]))[0]
+    assert told.webhook.received[-1].content["type"] == "notice.approval_reminder"
+    assert link_in(json.dumps(told.webhook.received[-1].content))
     decides(database)
     relayed(functions)
     updates = [one for one in told.slack.received if one.path == "/api/chat.update"]
     assert [one.content["ts"] for one in updates] == [stamp]
+    assert told.slack.received[-1].content["thread_ts"] == stamp
+
+
+def test_nobody_is_reminded_of_what_is_decided(told: Receivers, functions: Functions, database: Database) -> None:
+    asking(database)
+    relayed(functions)
+    decides(database)
+    with database.transaction() as tx:
+        notices.add(tx, NoticeKind.APPROVAL_REMINDER, "Still: may Medic?", "30 min are left.", request_id=1)
+    relayed(functions)
+    skipped = {(status, error) for _, status, error in statuses(database, "approval_reminder")}
+    assert skipped == {("skipped", "it is decided already, or over")}
+
+
+def test_where_the_question_cannot_be_edited_any_more_the_thread_still_says_it(
+    told: Receivers, functions: Functions, database: Database
+) -> None:
+    asking(database)
+    relayed(functions)
+    decides(database)
+    told.slack.answers = [Answer(200, {"ok": False, "error": "message_not_found"})]
+    relayed(functions)
+    assert "Approved by ann" in said(told.slack.received[-1])
+    assert statuses(database, "approval_decided")[0] == ("default:slack", "success", None)
 
 
 # Slack's buttons.
-
-
-@dataclass
-class Slack:
-    """Presses buttons as Slack tells of it; what it is answered privately arrives at the stand-in."""
-
-    functions: Functions
-    answers_to: str
-
-    def body(self, action: str, value: object = 1, user: str = "U0AAAAAAA", team: str = "T1", **more: Any) -> str:
-        payload = {
-            "type": "block_actions",
-            "trigger_id": uuid4().hex,
-            "team": {"id": "T1"},
-            "user": {"id": user, "username": user.lower(), "team_id": team},
-            "actions": [{"action_id": action, "value": str(value)}],
-            "response_url": self.answers_to,
-            **more,
-        }
-        return f"payload={quote(json.dumps(payload))}"
-
-    def sends(self, body: str, ago: int = 0, at: int | None = None, **changes: str) -> Reply:
-        stamp = str((at or int(time.time())) - ago)
-        signature = SignatureVerifier(SIGNING_SECRET).generate_signature(timestamp=stamp, body=body) or ""
-        headers = {"content_type": FORM, "x_slack_request_timestamp": stamp, "x_slack_signature": signature, **changes}
-        return self.functions.api("POST", "/v2/slack/interactions", body, key=None, **headers)
-
-    def presses(self, action: str, value: object = 1, **more: Any) -> Reply:
-        return self.sends(self.body(action, value, **more))
 
 
 @pytest.fixture

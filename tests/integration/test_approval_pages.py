@@ -268,7 +268,7 @@ def test_the_first_of_two_is_thanked_and_the_second_decides(functions: Functions
     assert "ann has voted already; 1 of 2 have approved so far." in text_of(again)
     page = text_of(browser.opens())
     assert "2 of whoever has a key that may write" in page
-    assert re.search(r"Approved ann, 20\S+ \S+ UTC : looks right", page)
+    assert re.search(r"Approved ann, 20\S+ \S+ UTC: looks right", page)
     assert browser.sends(api_key=bobs).status == 200
     assert rows(database, "SELECT decided_by FROM medic.approval_requests") == [("ann, bob",)]
 
@@ -293,6 +293,13 @@ def test_a_key_is_given_a_link_that_decides_in_its_name(functions: Functions, da
     assert browser.sends().status == 200
     assert rows(database, "SELECT decided_by FROM medic.approval_requests") == [("ann",)]
     assert url_of(functions, anns) is None
+
+
+def test_an_answer_that_is_kept_holds_no_link(functions: Functions, database: Database) -> None:
+    asking(database, approvers_required=2)
+    reply = functions.api("POST", "/v2/executions/1/approve", {}, idempotency_key="once")
+    assert (reply.status, reply.json["results"]["approval"]["url"]) == (200, None)
+    assert "/approvals/" not in everything_kept(database)
 
 
 def test_a_key_that_may_not_decide_is_given_none(functions: Functions, database: Database) -> None:

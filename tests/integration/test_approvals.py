@@ -162,11 +162,22 @@ def test_ten_people_at_once_where_three_must_agree(database: Database) -> None:
     assert rows(database, "SELECT count(*) FROM medic.approval_votes") == [(3,)]
 
 
+def tries(database: Database, hand: Hand) -> str:
+    """Approve on a connection of one's own; what came of it."""
+    connection = Database(database._url)
+    try:
+        return str(votes(connection, person("ann"), hand.execution_id))
+    except Conflict as error:
+        return error.message
+    finally:
+        connection.close()
+
+
 @pytest.mark.parametrize("round_", range(5))
 def test_approval_and_cancelling_at_once_have_one_outcome(database: Database, round_: int) -> None:
     hand = asking(database)
 
-    def cancel(_: int) -> str:
+    def cancel() -> str:
         connection = Database(database._url)
         try:
             with connection.transaction() as tx:
@@ -175,17 +186,8 @@ def test_approval_and_cancelling_at_once_have_one_outcome(database: Database, ro
         finally:
             connection.close()
 
-    def approves(_: int) -> str:
-        connection = Database(database._url)
-        try:
-            return str(votes(connection, person("ann"), hand.execution_id))
-        except Conflict as error:
-            return error.message
-        finally:
-            connection.close()
-
     with ThreadPoolExecutor(2) as both:
-        cancelled, approved = both.submit(cancel, 0), both.submit(approves, 0)
+        cancelled, approved = both.submit(cancel), both.submit(tries, database, hand)
     assert cancelled.result() == "cancelled"
     if approved.result() == "Approved.":
         assert status_of(database) == "approved"
@@ -204,17 +206,8 @@ def test_approval_at_the_moment_of_expiry_has_one_outcome(database: Database, ro
     ((left,),) = rows(database, "SELECT expires_at - now() FROM medic.approval_requests")
     time_passes(database, left - timedelta(milliseconds=40 + 10 * round_))
 
-    def approves() -> str:
-        connection = Database(database._url)
-        try:
-            return str(votes(connection, person("ann"), hand.execution_id))
-        except Conflict as error:
-            return error.message
-        finally:
-            connection.close()
-
     with ThreadPoolExecutor(2) as both:
-        approved = both.submit(approves)
+        approved = both.submit(tries, database, hand)
         turn = both.submit(hand.turn, Error="States.Timeout")
     with suppress(Conflict):
         votes(database, person("bob"))

@@ -10,10 +10,10 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from redis import Redis
 
+from local.servers import free_port
 from medic_core.adapters import redis_line
 from medic_core.adapters.limiters import MOST_CALLERS, SCRIPT, WINDOW_MICROSECONDS, MemoryLimiter, RedisLimiter
 from medic_core.adapters.redis_line import RedisLine
-from tests.fixtures.postgres import free_port
 from tests.fixtures.redis import RedisServer
 
 #: The script itself, asked at times of the test's choosing instead of Redis' own.

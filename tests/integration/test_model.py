@@ -299,6 +299,7 @@ def life(clock: Clock) -> type[Life]:
     return OnItsClock
 
 
+@pytest.mark.timeout(600)
 def test_medic_and_the_model_agree_whatever_happens(life: type[Life]) -> None:
     run_state_machine_as_test(
         life,

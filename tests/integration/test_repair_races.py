@@ -1,4 +1,4 @@
-"""Two of them at once: people who edit the same playbook, runners of the same step, a trigger and a deletion."""
+"""Two of them at once: people who edit the same thing, runners of the same step, a trigger and a deletion."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ import pytest
 
 from medic_core.adapters import safe_http
 from medic_core.errors import MedicError
-from medic_core.flows import advance, call_webhook, edit_playbooks, edit_triggers
+from medic_core.flows import advance, call_webhook, edit_playbooks, edit_triggers, scripts
 from medic_core.flows.advance import Call
 from medic_core.store import executions
 from medic_core.store.connection import Database, Transaction
@@ -72,6 +72,21 @@ def test_who_edits_a_playbook_second_hears_so(database: Database, version: int |
         tx.execute("COMMIT")
         assert other.result() == expected
     assert rows(database, "SELECT max(version) FROM medic.playbook_versions") == [(2 if version else 3,)]
+
+
+def test_who_edits_a_script_second_edits_what_the_first_has_written(database: Database) -> None:
+    first = {"content": "echo one", "interpreter": "bash", "timeout_seconds": 30}
+    with database.transaction() as tx:
+        script_id = scripts.create(tx, {"name": "restart", **first}, "ann").script_id
+    with ThreadPoolExecutor(1) as others:
+        with database.transaction() as tx:
+            scripts.change(tx, script_id, {"content": "echo two"}, "ann", None)
+            edit = {"timeout_seconds": 60}
+            other = others.submit(by_another, database, lambda tx: scripts.change(tx, script_id, edit, "bob", None))
+            until_it_waits(database, other)
+        assert other.result() == "done"
+    query = "SELECT version, content, timeout_seconds, created_by FROM medic.script_versions ORDER BY version"
+    assert rows(database, query) == [(1, "echo one", 30, "ann"), (2, "echo two", 30, "ann"), (3, "echo two", 60, "bob")]
 
 
 def test_no_trigger_is_made_for_a_playbook_that_is_being_deleted(database: Database) -> None:

@@ -52,7 +52,11 @@ MIB = 1024
 OTHER_USER = 58_000 + os.getpid() % 1000
 LINUX = sys.platform == "linux"
 
-pytestmark = pytest.mark.skipif(not LINUX, reason="walls are Linux's; elsewhere only limits and groups are there")
+pytestmark = [
+    pytest.mark.skipif(not LINUX, reason="walls are Linux's; elsewhere only limits and groups are there"),
+    # One after the other: they look for one another's canaries, and at all that their user runs.
+    pytest.mark.xdist_group("script_jail"),
+]
 
 
 @dataclass

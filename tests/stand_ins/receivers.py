@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import threading
 import time
 from collections.abc import Callable
@@ -16,6 +17,8 @@ import jsonschema
 
 SLACK_TEXT_LIMIT = 3000
 SLACK_BLOCK_LIMIT = 50
+#: Names a message in its channel.
+SLACK_STAMP = re.compile(r"[0-9]+\.[0-9]+")
 #: Events API v2 (developer.pagerduty.com, "Send an alert event").
 PAGERDUTY_EVENTS = jsonschema.Draft202012Validator(
     {
@@ -164,8 +167,6 @@ def _is_block(block: dict[str, Any]) -> bool:
             texts = [element["text"] for element in block["elements"]]
             return 0 < len(texts) <= 10 and all(0 < len(text) <= SLACK_TEXT_LIMIT for text in texts)
         case "actions":
-            if not all(_is_button(button) for button in block["elements"]):
-                return False
             buttons = block["elements"]
             ids = [button["action_id"] for button in buttons]
             return (
@@ -175,28 +176,34 @@ def _is_block(block: dict[str, Any]) -> bool:
                 and all(button["type"] == "button" and button["text"]["type"] == "plain_text" for button in buttons)
                 and all(0 < len(button["text"]["text"]) <= 75 for button in buttons)
                 and all(len(button["value"]) <= 2000 and len(button.get("url", "")) <= 3000 for button in buttons)
+                and all(_is_style(button) and _is_confirmed_well(button.get("confirm")) for button in buttons)
             )
         case _:
             return False
 
 
-def _is_button(button: dict[str, Any]) -> bool:
-    """Styles, and the dialog that asks once more (api.slack.com/reference/block-kit/composition-objects)."""
-    if button.get("style", "primary") not in {"primary", "danger"}:
-        return False
-    confirm = button.get("confirm")
+def _is_style(styled: dict[str, Any]) -> bool:
+    return styled.get("style", "primary") in {"primary", "danger"}
+
+
+def _is_confirmed_well(confirm: dict[str, Any] | None) -> bool:
+    """The dialog that asks once more (api.slack.com/reference/block-kit/composition-objects#confirm)."""
     if confirm is None:
         return True
     limits = {"title": 100, "text": 300, "confirm": 30, "deny": 30}
-    return set(confirm) <= {*limits, "style"} and all(
-        confirm[name]["type"] == "plain_text" and 0 < len(confirm[name]["text"]) <= most
-        for name, most in limits.items()
+    return (
+        set(confirm) - {"style"} == set(limits)
+        and _is_style(confirm)
+        and all(confirm[name]["type"] == "plain_text" for name in limits)
+        and all(0 < len(confirm[name]["text"]) <= most for name, most in limits.items())
     )
 
 
 def _message_problem(received: Received, token: str) -> str:
-    if received.path == "/api/chat.update" and not received.content.get("ts"):
+    if received.path == "/api/chat.update" and not SLACK_STAMP.fullmatch(received.content.get("ts", "")):
         return "an update wants the ts of a message"
+    if not SLACK_STAMP.fullmatch(received.content.get("thread_ts", "1.1")):
+        return "invalid_thread_ts"
     if received.headers.get("authorization") != f"Bearer {token}":
         return "not_authed"
     blocks = received.content.get("blocks", [])
@@ -209,7 +216,7 @@ def _message_problem(received: Received, token: str) -> str:
 
 
 def slack(token: str = "xoxb-test") -> Receiver:
-    """Slack's Web API, as far as chat.postMessage goes."""
+    """Slack's Web API, as far as chat.postMessage and chat.update go, and where presses of buttons are answered."""
 
     def check(received: Received) -> str:
         if received.path == "/answers":

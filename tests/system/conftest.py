@@ -9,7 +9,6 @@ import shutil
 import signal
 import subprocess
 import sys
-import tempfile
 import time
 from collections.abc import Callable, Iterator
 from contextlib import suppress
@@ -19,8 +18,9 @@ from typing import Any
 import pytest
 import urllib3
 
+from local.servers import free_port
 from tests.fixtures.functions import ADMIN_KEY, Reply
-from tests.fixtures.postgres import free_port
+from tests.fixtures.postgres import a_folder
 
 ROOT = Path(__file__).parents[2]
 READY_SECONDS = 90
@@ -150,8 +150,7 @@ def until(found: Callable[[], Any], seconds: float) -> Any:
 @pytest.fixture
 def start_medic() -> Iterator[Callable[..., Medic]]:
     started: list[Medic] = []
-    # Not pytest's own folder: Postgres runs as another user where the tests run as root, and must be let in.
-    folder = Path(tempfile.mkdtemp(prefix="medic-system-"))
+    folder = a_folder("medic-system-")
     folder.chmod(0o755)
 
     def start(root: Path = ROOT, **environment: str) -> Medic:

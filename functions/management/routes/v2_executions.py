@@ -16,7 +16,7 @@ from medic_core.domain.repair.execution import ExecutionStatus
 from medic_core.errors import NotFound
 from medic_core.flows import approval_links, approve, executions_by_people
 from medic_core.store import approvals, execution_lists
-from medic_core.store.approvals import Request
+from medic_core.store.approvals import ApprovalStatus, Request
 from medic_core.store.connection import Transaction
 from medic_core.store.execution_lists import Wanted
 from models.executions import (
@@ -57,7 +57,10 @@ def listed(
 def read(caller: Caller, execution_id: PathId) -> Response[Envelope[ReadExecutionWithSteps]]:
     """One execution with its steps, each try of them, and what it asked people."""
     with door.DATABASE.transaction() as tx:
-        return door.answer(_read(tx, execution_id, caller))
+        found = _read(tx, execution_id)
+        if found.approval is not None:
+            found.approval.url = _link(tx, found.approval, caller)
+        return door.answer(found)
 
 
 @door.route(router, "POST", "/v2/executions/<execution_id>/cancel", needs=Scope.WRITE, tag=TAG)
@@ -67,7 +70,7 @@ def cancelled(
     """End an execution, whatever it waits for. What a step has sent already cannot be called back."""
     with door.DATABASE.transaction() as tx:
         executions_by_people.cancel(tx, execution_id, caller.actor, wanted.note)
-        found = _read(tx, execution_id, caller)
+        found = _read(tx, execution_id)
     return door.answer(found, "Execution cancelled.")
 
 
@@ -104,11 +107,11 @@ def _answered(
     voter = Voter(caller.key.name, caller.actor, Via.API, caller.key.name)
     with door.DATABASE.transaction() as tx:
         counted = approve.decide(tx, execution_id, voter, reason, approved=approves)
-        found = _read(tx, execution_id, caller)
+        found = _read(tx, execution_id)
     return door.answer(found, str(counted))
 
 
-def _read(tx: Transaction, execution_id: int, caller: Visitor) -> ReadExecutionWithSteps:
+def _read(tx: Transaction, execution_id: int) -> ReadExecutionWithSteps:
     found = execution_lists.listed(tx, Wanted(execution_id=execution_id))
     if not found:
         raise NotFound(approve.NO_EXECUTION)
@@ -116,14 +119,19 @@ def _read(tx: Transaction, execution_id: int, caller: Visitor) -> ReadExecutionW
     return ReadExecutionWithSteps(
         **ReadExecution.model_validate(found[0]).model_dump(),
         steps=[ReadStep.model_validate(step) for step in execution_lists.steps(tx, execution_id)],
-        approval=_approval(tx, request, caller) if request is not None else None,
+        approval=_approval(tx, request) if request is not None else None,
     )
 
 
-def _approval(tx: Transaction, request: Request, caller: Visitor) -> ReadApproval:
+def _approval(tx: Transaction, request: Request) -> ReadApproval:
     read = ReadApproval.model_validate(request)
     read.votes = [ReadVote.model_validate(vote) for vote in approvals.votes(tx, request.request_id)]
-    if request.is_open and caller.key.allows(Scope.WRITE):
-        token = approval_links.give_to_key(tx, request.request_id, caller.key)
-        read.url = f"{door.SETTINGS.base_url}/approvals/{token}"
     return read
+
+
+def _link(tx: Transaction, approval: ReadApproval, caller: Visitor) -> str | None:
+    """Only for who asks to read: answers to what changes something may be kept, and the token must not be."""
+    if approval.status is not ApprovalStatus.PENDING or not caller.key.allows(Scope.WRITE):
+        return None
+    token = approval_links.give_to_key(tx, approval.request_id, caller.key)
+    return f"{door.SETTINGS.base_url}/approvals/{token}"

@@ -517,8 +517,8 @@ def test_any_text_is_a_playbook_or_is_told_why_not(text: str) -> None:
 
 KEYS = [
     "type", "url", "method", "headers", "body", "success_codes", "timeout", "idempotent", "script", "parameters",
-    "duration", "check", "message", "title", "approvers", "approvers_required", "four_eyes", "on_timeout", "if", "retry",
-    "on_failure", "register", "name",
+    "duration", "check", "message", "title", "approvers", "approvers_required", "four_eyes", "on_timeout", "if",
+    "retry", "on_failure", "register", "name",
 ]  # fmt: skip
 ODD = [
     "",

@@ -28,11 +28,16 @@ def text(message: Message) -> str:
 
 def _question(question: Question) -> str:
     lines = [f"{number}. {step}" for number, step in enumerate(question.steps[:MOST_LINES], 1)]
+    more = len(question.steps) - MOST_LINES
+    lines += [f"and {more} more"] if more > 0 else []
     lines.append(f"until {question.expires_at:%Y-%m-%d %H:%M:%S} UTC")
     if question.approvers:
-        lines.append(f"{question.approvers_required} of {', '.join(question.approvers)} must agree")
+        lines.append(f"must agree: {question.approvers_required} of: {', '.join(question.approvers)}")
+    elif question.approvers_required > 1:
+        lines.append(f"{question.approvers_required} people must agree")
     if question.url:
-        lines += [f"See every step, and decide: {question.url}", f"The page asks for this code: {question.code}"]
+        asked_for = "your API key" if question.wants_identity else f"this code: {question.code}"
+        lines += [f"See every step, and decide: {question.url}", f"The page asks for {asked_for}"]
     return "\n".join(lines)
 
 

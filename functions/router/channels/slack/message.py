@@ -43,8 +43,10 @@ def _blocks(told: Message) -> list[dict[str, Any]]:
 
 
 def reply(told: Notification | Notice) -> dict[str, Any]:
-    """What follows an alert or a question, as an answer in its thread."""
+    """What follows an alert, as an answer in its thread; of the end of a question its one line."""
     said = message(told)
+    if isinstance(told, Notice):
+        return {**said, "blocks": said["blocks"][:1]}
     return {**said, "blocks": [block for block in said["blocks"] if block["type"] != "actions"]}
 
 

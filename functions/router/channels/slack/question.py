@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import Any
 
-from channels.slack.blocks import URL_LIMIT, button, context, cut, escaped, section
+from channels.slack.blocks import CUT, TEXT_LIMIT, URL_LIMIT, button, context, cut, escaped, section
 from medic_core.domain.routing.messages import Notice, NoticeKind, Question
 
 ASKS = ":raised_hand:"
@@ -15,42 +15,55 @@ USER_ID = re.compile(r"[UW][A-Z0-9]{5,20}", re.ASCII)
 #: More of them are on the page.
 MOST_STEPS = 20
 LONGEST_STEP = 140
+ROOM_FOR_MORE = 20
 
 
 def blocks(notice: Notice, question: Question) -> list[dict[str, Any]]:
-    """What is asked and what would follow, with buttons to decide; of what is over, what became of it."""
+    """What is asked and what would follow, with buttons to decide; of what is over, what became of it, and when."""
     if notice.kind is NoticeKind.APPROVAL_DECIDED:
         sign = {True: APPROVED, False: REJECTED, None: OVER}[question.approved]
-        return [section(f"{sign} *{escaped(notice.heading)}*"), context(_about(question))]
+        return [_title(sign, notice), context(" · ".join([*_about(question), f"{notice.at:%Y-%m-%d %H:%M:%S} UTC"]))]
     sign = REMINDS if notice.kind is NoticeKind.APPROVAL_REMINDER else ASKS
-    found = [section(f"{sign} *{escaped(notice.heading)}*"), section(escaped(notice.because))]
-    if question.steps:
-        found.append(section(_steps(question)))
-    return [*found, context(_about(question)), {"type": "actions", "elements": _buttons(question)}, *_code(question)]
+    return [
+        _title(sign, notice),
+        section(escaped(notice.because) or CUT),
+        *([section(_steps(question))] if question.steps else []),
+        context(" · ".join([*_about(question), f"until {question.expires_at:%Y-%m-%d %H:%M:%S} UTC"])),
+        *_approvers(question),
+        {"type": "actions", "elements": _buttons(question)},
+        *_code(question),
+    ]
+
+
+def _title(sign: str, notice: Notice) -> dict[str, Any]:
+    return section(f"{sign} *{escaped(notice.heading)}*")
 
 
 def _steps(question: Question) -> str:
-    lines = [f"{number}. {cut(escaped(step), LONGEST_STEP)}" for number, step in enumerate(question.steps, 1)]
-    more = len(lines) - MOST_STEPS
-    return "\n".join(lines[:MOST_STEPS] + ([f"and {more} more"] if more > 0 else []))
+    """As many as fit."""
+    lines = [f"{number}. {escaped(cut(step, LONGEST_STEP))}" for number, step in enumerate(question.steps, 1)]
+    shown = lines[:MOST_STEPS]
+    while len("\n".join(shown)) > TEXT_LIMIT - ROOM_FOR_MORE:
+        shown.pop()
+    more = len(lines) - len(shown)
+    return "\n".join(shown + ([f"and {more} more"] if more else []))
 
 
-def _about(question: Question) -> str:
-    parts = [
+def _about(question: Question) -> list[str]:
+    return [
         f"playbook {escaped(question.playbook_name)}, version {question.version}",
-        f"asked by {escaped(question.asked_by)}",
-        f"until {question.expires_at:%Y-%m-%d %H:%M:%S} UTC",
+        *([f"service {escaped(question.heartbeat_name)}"] if question.heartbeat_name else []),
+        f"asked for by {escaped(question.asked_by)}",
     ]
-    if question.approvers or question.approvers_required > 1:
-        parts.append(_who(question))
-    return " · ".join(parts)
 
 
-def _who(question: Question) -> str:
+def _approvers(question: Question) -> list[dict[str, Any]]:
     """Those who are people here are mentioned, so that they hear of it."""
+    if not question.approvers:
+        several = question.approvers_required > 1
+        return [context(f"{question.approvers_required} people must agree")] if several else []
     named = ", ".join(f"<@{one}>" if USER_ID.fullmatch(one) else escaped(one) for one in question.approvers)
-    count = f"{question.approvers_required} of " if question.approvers_required > 1 else ""
-    return f"{count}{named or 'whoever may'} must agree"
+    return [context(f"must agree: {question.approvers_required} of: {named}")]
 
 
 def _buttons(question: Question) -> list[dict[str, Any]]:
@@ -74,4 +87,7 @@ def _confirm(label: str, style: str) -> dict[str, Any]:
 
 
 def _code(question: Question) -> list[dict[str, Any]]:
-    return [context(f"To decide on the page, type in *{question.code}*.")] if question.code else []
+    if not question.code:
+        return []
+    asked_for = "your API key" if question.wants_identity else f"*{question.code}*"
+    return [context(f"To decide on the page, type in {asked_for}.")]

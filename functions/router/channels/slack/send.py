@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from http import HTTPStatus
 
 from slack_sdk import WebClient
@@ -34,6 +35,8 @@ def slack(settings: Settings, seconds: float) -> ports.Channel:
     A receipt is `channel/ts`: an edit wants the channel's id, whatever name the message was sent to. One that ends in
     `&shared` is of a message that lists several alerts, which stays as it is.
     """
+    # At DEBUG it writes whole messages, and with them what opens an approval.
+    logging.getLogger("slack_sdk").setLevel(logging.INFO)
     client = WebClient(settings.slack_api_token, base_url=settings.slack_api_url, timeout=max(1, int(seconds)))
 
     def send(message: Message, target: Target, receipt: str | None) -> Answer:

@@ -41,7 +41,7 @@ def envelope(message: Notification | Notice) -> dict[str, Any]:
 
 
 def _approval(question: Question) -> dict[str, Any]:
-    """`url` and `code` are there while there is something to decide; whoever has both can."""
+    """`url` and `code` are there while there is something to decide; whoever has both can, unless it matters who."""
     link = {"url": question.url, "code": question.code} if question.url else {}
     return {
         "request_id": question.request_id,

@@ -260,7 +260,7 @@ def _settle(database: Database, means: Means, work: Work, answer: Answer, told: 
     claimed = work.claimed
     this = Try(claimed.attempts - claimed.throttled, claimed.age, claimed.chain_position is not None)
     decided = outcome(answer, this)
-    body = "" if _opens_something(work.message) else _kept(answer.body)
+    body = "" if _is_about_approval(work.message) else _kept(answer.body)
     said = Said(answer.status, body, None if isinstance(decided, Delivered) else decided.because)
     in_a_chain = claimed.chain_position is not None and claimed.alert_event_id is not None
     with database.transaction() as tx:
@@ -288,9 +288,9 @@ def _settle(database: Database, means: Means, work: Work, answer: Answer, told: 
     return following
 
 
-def _opens_something(message: Message) -> bool:
-    """Whether it holds a link that is kept nowhere: who answers may repeat it."""
-    return isinstance(message, Notice) and message.question is not None and bool(message.question.url)
+def _is_about_approval(message: Message) -> bool:
+    """Whether it holds, or follows, a link that is kept nowhere: who answers may repeat it."""
+    return isinstance(message, Notice) and message.question is not None
 
 
 def _kept(body: str) -> str:

@@ -130,24 +130,29 @@ def _read(tx: Transaction, request_id: int | None, execution_id: int | None) -> 
     return replace(found, status=ApprovalStatus(found.status)) if found is not None else None
 
 
+#: Locked until the delivery that reads it is committed as taken: whoever ends the request meanwhile ends it afterwards,
+#: and then it shows that somebody was being asked.
 QUESTION: Final = """
 SELECT a.request_id, a.execution_id, p.name AS playbook_name, e.version, s.heartbeat_name, e.started_by AS asked_by,
-       a.steps, a.approvers, a.approvers_required, a.expires_at,
+       a.steps, a.approvers, a.approvers_required, a.not_by, a.expires_at,
        a.status = 'pending' AND a.expires_at > now() AS is_open,
        CASE a.status WHEN 'approved' THEN true WHEN 'rejected' THEN false END AS approved
   FROM medic.approval_requests a JOIN medic.playbook_executions e USING (execution_id)
   JOIN medic.playbooks p USING (playbook_id) LEFT JOIN medic.services s USING (service_id)
  WHERE a.request_id = %(request_id)s
+   FOR SHARE OF a
 """
 
 
 def question(tx: Transaction, request_id: int) -> Question | None:
-    """A request as messages speak of it, without a link yet."""
+    """A request as messages speak of it, without a link yet. It stays so until the transaction ends."""
     with tx.cursor(row_factory=dict_row) as cursor:
         row = cursor.execute(QUESTION, {"request_id": request_id}).fetchone()
     if row is None:
         return None
-    return Question(**{**row, "steps": tuple(row["steps"]), "approvers": tuple(row["approvers"])})
+    rules = Rules(tuple(row["approvers"]), row["approvers_required"], tuple(row.pop("not_by")))
+    told = {"steps": tuple(row["steps"]), "approvers": rules.approvers, "wants_identity": rules.wants_identity}
+    return Question(**{**row, **told})
 
 
 #: Whoever rejects after having agreed has changed their mind; the other way round they have not.

@@ -25,16 +25,20 @@ def asked_targets(tx: Transaction, request_id: int) -> list[str]:
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """What a target has heard of a request. `thread` is the receipt of the first message, `under_way` another try."""
+    """What a target has heard of a request. `thread` is the receipt of the first message.
+
+    `under_way`: somebody is sending it just now, so that nobody knows yet.
+    """
 
     was_told: bool
     under_way: bool
     thread: str | None
 
 
+#: Only taking a delivery moves its `due_at` beyond `queued_at`: one that waits for its next try has both alike.
 ASKED: Final = """
 SELECT COALESCE(bool_or(d.status = 'success'), false) AS was_told,
-       COALESCE(bool_or(d.due_at IS NOT NULL), false) AS under_way,
+       COALESCE(bool_or(d.due_at > now() AND d.due_at > d.queued_at), false) AS under_way,
        (array_agg(d.receipt ORDER BY d.delivery_id) FILTER (WHERE d.receipt IS NOT NULL))[1] AS thread
   FROM medic.notices n JOIN medic.notification_deliveries d USING (notice_id)
  WHERE n.request_id = %(request_id)s AND n.kind IN ('approval_requested', 'approval_reminder')

@@ -86,7 +86,8 @@ class NoticeKind(StrEnum):
 class Question:
     """The approval that a notice is about. `approved` is what was decided; None where nobody has, or nobody will.
 
-    `url` opens it for whom the message goes to, and `code` must be typed in there; empty where there is no link.
+    `url` opens it for whom the message goes to, and `code` must be typed in there; empty where there is no link. Where
+    it `wants_identity`, the page asks for an API key instead: holding a link does not say who somebody is.
     """
 
     request_id: int
@@ -101,6 +102,7 @@ class Question:
     expires_at: datetime
     is_open: bool
     approved: bool | None = None
+    wants_identity: bool = False
     url: str = field(default="", repr=False)
     code: str = field(default="", repr=False)
 
