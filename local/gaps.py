@@ -11,6 +11,7 @@ import json
 import re
 import threading
 from collections.abc import Mapping
+from contextvars import ContextVar
 from typing import Any
 
 from ministack.core import lambda_runtime
@@ -23,6 +24,8 @@ FOR_MACHINES = '{"_aws":'
 RAISED = re.compile(r"(?:[A-Za-z_]\w*\.)*([A-Za-z_]\w*)(?:: .*)?")
 #: So many processes of one function, for the state machine.
 MOST_PROCESSES = 6
+#: In the thread of a run: its ARN.
+RUN: ContextVar[str] = ContextVar("run", default="")
 FAILED = {"statusCode": 500, "body": '{"message":"Internal Server Error"}'}
 
 
@@ -36,6 +39,7 @@ def fill() -> None:
     _start_few_processes_at_once()
     _let_tasks_time_out()
     _let_callbacks_fail()
+    _end_callbacks_with_their_runs()
 
 
 def without_preflight(method: str) -> str:
@@ -165,6 +169,7 @@ def _let_callbacks_fail() -> None:
             return invoke(resource, given, token, state)
         function = stepfunctions._resolve_lambda_function_ref(given["FunctionName"], optimized=True)
         waiting: dict[str, Any] = {"event": threading.Event(), "result": None, "error": None, "heartbeat": None}
+        waiting["run"] = RUN.get()
         stepfunctions._task_tokens[token] = waiting
         try:
             stepfunctions._call_lambda(function, given["Payload"])
@@ -181,3 +186,23 @@ def _answered(waiting: Mapping[str, Any], seconds: float | None) -> Any:
     if waiting["error"]:
         raise stepfunctions._ExecutionError(waiting["error"].get("Error", ""), waiting["error"].get("Cause", ""))
     return json.loads(waiting["result"] or "{}")
+
+
+def _end_callbacks_with_their_runs() -> None:
+    """A run that was stopped waits no more; the emulator would wait on, and take an answer to it as if it counted."""
+    execute, stop = stepfunctions._execute_task, stepfunctions._stop_execution
+
+    def execute_as(state: dict[str, Any], given: Any, execution: Any, context: Any) -> Any:
+        RUN.set(execution["executionArn"])
+        return execute(state, given, execution, context)
+
+    def stop_and_end(data: dict[str, Any]) -> Any:
+        answer = stop(data)
+        for token, waiting in list(stepfunctions._task_tokens.items()):
+            if waiting.get("run") == data.get("executionArn"):
+                stepfunctions._task_tokens.pop(token, None)
+                waiting["error"] = {"Error": "States.TaskFailed", "Cause": "its run was stopped"}
+                waiting["event"].set()
+        return answer
+
+    stepfunctions._execute_task, stepfunctions._stop_execution = execute_as, stop_and_end

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing, contextmanager
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, TypeVar
 from uuid import UUID, uuid4
 
 from medic_core.domain.watching.names import name_key, slug_of
@@ -14,6 +15,8 @@ from medic_core.flows.record import record_signal
 from medic_core.flows.register import register, team_named
 from medic_core.store.connection import Database
 from medic_core.store.services import Configuration
+
+Result = TypeVar("Result")
 
 
 def a_service(database: Database, name: str = "nightly-backup", *, team: str | None = None, **wanted: Any) -> int:
@@ -56,7 +59,7 @@ MOMENTS = {
     "heartbeat_events": ("received_at",),
     "job_runs": ("started_at", "completed_at", "stale_after", "stale_at"),
     "monitor_state": ("last_sweep_at", "spool_waiting_since", "gap_start", "gap_end", "approvals_told_at"),
-    "outbox": ("leave_at", "created_at"),
+    "outbox": ("leave_at", "created_at", "done_at"),
     "api_keys": ("expires_at", "revoked_at", "last_used_at"),
     "api_key_secrets": ("valid_until",),
     "service_snapshots": ("created_at", "restored_at"),
@@ -68,7 +71,14 @@ MOMENTS = {
     "notices": ("at",),
     "playbook_executions": ("expected_by", "next_look_at", "created_at", "started_at", "completed_at"),
     "playbook_step_results": ("sent_at", "started_at", "completed_at"),
-    "approval_requests": ("requested_at", "expires_at", "decided_at", "remind_at", "token_answered_at"),
+    "approval_requests": (
+        "requested_at",
+        "expires_at",
+        "decided_at",
+        "remind_at",
+        "token_answered_at",
+        "token_refused_at",
+    ),
     "approval_votes": ("at",),
     "approval_links": ("made_at",),
     "slack_requests": ("received_at",),
@@ -105,6 +115,17 @@ def time_passes(database: Database, by: timedelta, *, swept: bool = True) -> Non
 def rows(database: Database, query: str, **values: Any) -> list[tuple[Any, ...]]:
     with database.autocommit() as connection:
         return connection.execute(query, values).fetchall()
+
+
+def at_once(database: Database, calls: Sequence[Callable[[Database], Result]], workers: int = 8) -> list[Result]:
+    """What the calls return, each with a connection of its own, so many at a time."""
+
+    def run(call: Callable[[Database], Result]) -> Result:
+        with closing(Database(database._url)) as own:
+            return call(own)
+
+    with ThreadPoolExecutor(workers) as pool:
+        return list(pool.map(run, calls))
 
 
 #: Where nobody answers.

@@ -31,16 +31,18 @@ from medic_core.flows import engine
 from medic_core.flows.change import By
 from medic_core.flows.relay import relay as flows_relay
 from medic_core.store.connection import Database
+from medic_core.telemetry import Metric
 
 SETTINGS = config.from_environment()
 DATABASE = Database(SETTINGS.database_url)
-REDIS = RedisLine(SETTINGS.redis_url, on_away=lambda: telemetry.count("management", telemetry.Metric.REDIS_AWAY))
+REDIS = RedisLine(SETTINGS.redis_url, on_away=lambda: telemetry.count("management", Metric.REDIS_AWAY))
 KEYS = Authenticator(DATABASE, KeyCache(SETTINGS.key_cache_secret, REDIS))
 LIMITS = Limits.from_settings(SETTINGS, REDIS)
 NOTIFICATIONS = SqsQueue(SETTINGS.notifications_url)
 MACHINE = StepFunctions(SETTINGS.playbook_machine_arn)
 SEALER = sealer(SETTINGS.secrets_key, SETTINGS.former_secrets_keys, SETTINGS.kms_key_id)
 LOGGER = telemetry.logger("management")
+COUNTS = telemetry.Counts("management")
 
 MAX_ACTOR_LENGTH = 255
 SECURITY_SCHEMES = ("ApiKey", "Bearer")
@@ -101,7 +103,8 @@ def relay() -> None:
     """People and the state machine hear of it now, not at the next sweep; what does not leave now leaves then."""
     try:
         flows_relay(DATABASE, NOTIFICATIONS)
-        engine.relay(DATABASE, MACHINE, SEALER)
+        handed = engine.relay(DATABASE, MACHINE, SEALER)
+        COUNTS.write({Metric.DECISIONS_REFUSED: handed.refused, Metric.EXECUTIONS_RESUMED: handed.resumed})
     except Exception:
         LOGGER.exception("what was committed waits for the next sweep")
 

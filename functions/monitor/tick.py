@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import threading
 import time
+from collections.abc import Callable
 from dataclasses import asdict
 from datetime import timedelta
 from typing import Any
@@ -14,7 +16,10 @@ from medic_core.adapters.step_functions import StepFunctions
 from medic_core.errors import Unavailable
 from medic_core.flows import engine
 from medic_core.flows.consider import Rules, consider_alerts
+from medic_core.flows.expire_batches import expire_batches
+from medic_core.flows.reconcile import Reconciled, look_at_all, reconcile
 from medic_core.flows.relay import relay, relay_forgotten
+from medic_core.flows.remind_approvals import remind_approvals, tell_what_waits
 from medic_core.flows.sweep import Swept, sweep
 from medic_core.store.connection import Database
 from medic_core.telemetry import Metric
@@ -28,6 +33,7 @@ SEALER = sealer(SETTINGS.secrets_key, SETTINGS.former_secrets_keys, SETTINGS.kms
 RULES = Rules(SETTINGS.breaker_executions, SETTINGS.allowed_webhook_hosts)
 LOGGER = telemetry.logger("monitor")
 COUNTS = telemetry.Counts("monitor")
+ASKED_FOR_ALL = threading.Event()
 
 #: The schedule's own cadence: one invocation fills it with sweeps.
 INVOKED_EVERY = timedelta(minutes=1)
@@ -50,7 +56,8 @@ def _round(cadence: timedelta) -> Swept:
     try:
         swept = sweep(DATABASE, _spooled(), cadence)
         relay(DATABASE, NOTIFICATIONS)
-        _repair()
+        _beside(_repair)
+        _beside(_ask_again)
         relay(DATABASE, NOTIFICATIONS)
         relay_forgotten(DATABASE, NOTIFICATIONS)
     except Unavailable:
@@ -69,28 +76,54 @@ def _round(cadence: timedelta) -> Swept:
     return swept
 
 
-def _repair() -> None:
-    """Start what alerts call for, and look after what is under way. Trouble with it keeps nobody from being told."""
+def _beside(work: Callable[[], None]) -> None:
+    """Trouble with it keeps nobody from being told."""
     try:
-        considered = consider_alerts(DATABASE, RULES)
-        engine.relay(DATABASE, MACHINE, SEALER)
-        found = engine.reconcile(DATABASE, MACHINE)
-        if found.resumed:
-            engine.relay(DATABASE, MACHINE, SEALER)
+        work()
     except Unavailable:
         raise
     except Exception:
-        LOGGER.exception("repairs wait for the next sweep")
-        return
-    if considered.told or found.resumed or found.failed:
-        LOGGER.info("repaired", **asdict(considered), resumed=found.resumed, failed=found.failed)
+        LOGGER.exception("left to the next sweep", work=work.__name__)
+
+
+def _repair() -> None:
+    """Start what alerts call for, and look after what is under way."""
+    considered = consider_alerts(DATABASE, RULES)
+    handed = engine.relay(DATABASE, MACHINE, SEALER)
+    found = _reconciled()
+    if found.to_start:
+        engine.relay(DATABASE, MACHINE, SEALER)
+    resumed = handed.resumed + found.resumed
+    if considered.told or handed.refused or resumed or found.failed:
+        LOGGER.info("repaired", **asdict(considered), refused=handed.refused, resumed=resumed, failed=found.failed)
     COUNTS.write(
         {
             Metric.EXECUTIONS_STARTED: considered.started,
             Metric.EXECUTIONS_BLOCKED: considered.blocked + considered.held,
-            Metric.EXECUTIONS_RESUMED: found.resumed,
+            Metric.EXECUTIONS_RESUMED: resumed,
+            Metric.DECISIONS_REFUSED: handed.refused,
         }
     )
+
+
+def _reconciled() -> Reconciled:
+    """The first time of this process, all executions are asked for, until the state machine has answered."""
+    if not ASKED_FOR_ALL.is_set():
+        look_at_all(DATABASE)
+    found = reconcile(DATABASE, MACHINE)
+    ASKED_FOR_ALL.set()
+    return found
+
+
+def _ask_again() -> None:
+    """Remind people of what waits for their decision, and end what they left for too long."""
+    with DATABASE.transaction() as tx:
+        expired = expire_batches(tx)
+    reminded = remind_approvals(DATABASE)
+    tell_what_waits(DATABASE)
+    if expired or reminded:
+        LOGGER.info("asked again", reminded=reminded, batches_expired=expired)
+    COUNTS.write({Metric.APPROVALS_REMINDED: reminded})
 
 
 def _spooled() -> int:

@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
-from contextlib import closing
+from collections.abc import Callable
 from datetime import timedelta
-from typing import Any, TypeVar
+from typing import Any
 
 import psycopg
 import pytest
@@ -18,15 +16,15 @@ from medic_core.domain.watching.states import Trouble
 from medic_core.errors import Conflict, NotFound, Unavailable
 from medic_core.flows import edit_playbooks, edit_triggers, executions_by_people
 from medic_core.flows.consider import BATCH, Considered, Rules, consider_alerts
+from medic_core.flows.expire_batches import expire_batches
 from medic_core.flows.sweep import sweep
 from medic_core.store import repair_batches
 from medic_core.store.connection import Database
-from tests.builders import a_service, away, hears, rows, time_passes
+from tests.builders import a_service, at_once, away, hears, rows, time_passes
 from tests.fixtures.repairing import a_playbook, started
 
 MINUTE = timedelta(minutes=1)
 RULES = Rules(breaker_executions=5)
-Result = TypeVar("Result")
 
 FIRINGS = "SELECT decision, because FROM medic.trigger_firings ORDER BY firing_id"
 NOTICES = "SELECT kind, heading, because FROM medic.notices WHERE kind <> 'execution_started' ORDER BY notice_id"
@@ -49,17 +47,6 @@ def fails(database: Database, name: str = "nightly-backup") -> None:
 
 def considered(database: Database, batch: int = BATCH) -> Considered:
     return consider_alerts(database, RULES, batch)
-
-
-def at_once(database: Database, calls: Sequence[Callable[[Database], Result]], workers: int = 8) -> list[Result]:
-    """What the calls return, each with a connection of its own, so many at a time."""
-
-    def run(call: Callable[[Database], Result]) -> Result:
-        with closing(Database(database._url)) as own:
-            return call(own)
-
-    with ThreadPoolExecutor(workers) as pool:
-        return list(pool.map(run, calls))
 
 
 def by_program(playbook_id: int, service_id: int) -> Callable[[Database], str]:
@@ -552,7 +539,7 @@ def test_a_batch_that_nobody_decides_expires(database: Database) -> None:
     with pytest.raises(Conflict, match="its time is over"):
         decided(database, approved=True)
     with database.transaction() as tx:
-        assert repair_batches.expire(tx) == 1
+        assert expire_batches(tx) == 1
     with pytest.raises(Conflict, match="this batch is expired"):
         decided(database, approved=True)
     with pytest.raises(NotFound):
@@ -572,7 +559,8 @@ def test_a_batch_whose_time_is_over_takes_nobody_along(database: Database) -> No
     assert sum(one.held for one in found) == 7
     newest, former = repair_batches_of(database)
     assert [(one.status, one.services) for one in (former, newest)] == [("expired", 7), ("pending", 7)]
-    assert [kind for kind, *_ in rows(database, NOTICES)] == ["execution_held"] * 2
+    assert [kind for kind, *_ in rows(database, NOTICES)] == ["execution_held", "execution_blocked", "execution_held"]
+    assert audited(database, "batch_expired") == 1
     with pytest.raises(Conflict, match="this batch is expired"):
         decided(database, approved=True, batch_id=former.batch_id)
     assert decided(database, approved=True, batch_id=newest.batch_id) == 7

@@ -11,6 +11,7 @@ import pytest
 
 from medic_core.domain.repair.approvals import Via, Voter
 from medic_core.flows import advance, approve, engine
+from medic_core.flows.reconcile import LOST_TOO_OFTEN, reconcile
 from medic_core.ports import EngineStatus
 from medic_core.store.connection import Database
 from tests.builders import a_service, hears, rows, time_passes
@@ -128,16 +129,16 @@ def test_one_that_was_started_before_it_died_does_not_send_again(database: Datab
 def test_what_the_state_machine_has_lost_goes_on_in_another_run(database: Database, remedy: Receiver) -> None:
     machine = Engine()
     hand = a_hand(database, remedy, {"type": "wait", "duration": "1h"}, call(remedy))
-    assert engine.relay(database, machine, SECRETS) == 1
+    assert engine.relay(database, machine, SECRETS).sent == 1
     (given,) = machine.runs.values()
     assert given == {**given, "execution_id": hand.execution_id, "seq": 0, "outcome": {}}
     hand.turn()
     time_passes(database, 3 * MINUTE)
     machine.known[hand.state["engine_name"]] = EngineStatus.RUNNING
-    assert engine.reconcile(database, machine).resumed == 0
+    assert reconcile(database, machine).resumed == 0
     time_passes(database, 3 * MINUTE)
     machine.known.clear()
-    assert engine.reconcile(database, machine).resumed == 1
+    assert reconcile(database, machine).resumed == 1
     engine.relay(database, machine, SECRETS)
     (_, second) = machine.runs.values()
     # The former run is not listened to any more; the new one waits for what is left of the hour.
@@ -159,10 +160,11 @@ def test_what_the_state_machine_has_lost_goes_on_in_another_run(database: Databa
 def test_one_that_is_lost_in_the_middle_of_a_post_is_unknown(database: Database, remedy: Receiver) -> None:
     machine = Engine()
     hand = a_hand(database, remedy, call(remedy))
+    engine.relay(database, machine, SECRETS)
     hand.turn()
     rows(database, "UPDATE medic.playbook_step_results SET sent_at = now() RETURNING 1")
     time_passes(database, 30 * MINUTE)
-    assert engine.reconcile(database, machine).resumed == 1
+    assert reconcile(database, machine).resumed == 1
     again = Hand(database, hand.execution_id, hand.allowed_hosts)
     again.turn()
     assert again.outcome() == "unknown"
@@ -173,11 +175,12 @@ def test_one_that_is_lost_again_and_again_fails(database: Database, remedy: Rece
     a_hand(database, remedy, {"type": "wait", "duration": "1h"})
     found = []
     for _ in range(6):
+        engine.relay(database, machine, SECRETS)
         time_passes(database, 10 * MINUTE)
-        found.append(engine.reconcile(database, machine))
+        found.append(reconcile(database, machine))
     assert [one.resumed for one in found] == [1, 1, 1, 1, 0, 0]
     ended = rows(database, "SELECT status, because FROM medic.playbook_executions")
-    assert ended == [("failed", engine.LOST_TOO_OFTEN)]
+    assert ended == [("failed", LOST_TOO_OFTEN)]
 
 
 def test_a_state_machine_that_is_away_begins_later_and_once(database: Database, remedy: Receiver) -> None:
@@ -189,7 +192,7 @@ def test_a_state_machine_that_is_away_begins_later_and_once(database: Database, 
             engine.relay(database, machine, SECRETS)
         time_passes(database, MINUTE * 5)
     machine.away = False
-    assert (engine.relay(database, machine, SECRETS), engine.relay(database, machine, SECRETS)) == (1, 0)
+    assert [engine.relay(database, machine, SECRETS).sent for _ in range(2)] == [1, 0]
     assert [given["execution_id"] for given in machine.runs.values()] == [hand.execution_id]
     assert hand.to_the_end() == "succeeded"
 

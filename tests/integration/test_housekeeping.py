@@ -5,7 +5,6 @@ from __future__ import annotations
 from datetime import timedelta
 
 from medic_core.flows.housekeep import EXECUTION_DAYS, housekeep
-from medic_core.store import repair_batches
 from medic_core.store.connection import Database
 from tests.builders import rows, time_passes
 from tests.fixtures.repairing import Hand, a_playbook, started
@@ -14,7 +13,6 @@ KEPT = """
 SELECT (SELECT array_agg(execution_id ORDER BY execution_id) FROM medic.playbook_executions),
        (SELECT count(*) FROM medic.playbook_step_results)
 """
-BATCHES = "SELECT batch_id, status FROM medic.repair_batches ORDER BY batch_id"
 
 
 def test_executions_that_have_ended_are_forgotten_in_time_with_their_steps(database: Database) -> None:
@@ -28,17 +26,3 @@ def test_executions_that_have_ended_are_forgotten_in_time_with_their_steps(datab
     assert housekeep(database).rows_forgotten > 0
     assert rows(database, KEPT) == [([waiting], 0)]
     assert rows(database, "SELECT count(*) FROM medic.playbook_versions") == [(2,)]
-
-
-def test_batches_that_nobody_decided_in_time_end(database: Database) -> None:
-    playbook_id = a_playbook(database, {"type": "wait", "duration": "1s"})
-    trigger = """
-        INSERT INTO medic.playbook_triggers (playbook_id, service_pattern) VALUES (%(id)s, '*') RETURNING trigger_id
-    """
-    with database.transaction() as tx:
-        for hours in (1, 3):
-            (trigger_id,) = tx.execute(trigger, {"id": playbook_id}).fetchone() or (0,)
-            repair_batches.open_for(tx, trigger_id, "many at once", timedelta(hours=hours))
-    time_passes(database, timedelta(hours=2))
-    housekeep(database)
-    assert rows(database, BATCHES) == [(1, "expired"), (2, "pending")]

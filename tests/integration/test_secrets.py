@@ -18,7 +18,7 @@ from medic_core.adapters.sealing import Sealer, sealer
 from medic_core.domain.access.api_keys import Scope
 from medic_core.flows import engine, keys
 from medic_core.flows import secrets as flows
-from medic_core.store import approvals
+from medic_core.store import task_tokens
 from medic_core.store.connection import Database
 from tests.builders import rows, time_passes
 from tests.fixtures.aws import Emulator
@@ -292,10 +292,10 @@ class TestKeysThatChange:
         for renewed in (1, 0):
             assert flows.reencrypt(database, sealer(newest, (SECRETS_KEY,), ""), "ann") == (renewed, [])
         with database.autocommit() as connection:
-            found = approvals.token(connection, 1)
+            found = task_tokens.read(connection, 1)
         assert found is not None
-        assert found[0] is not None
-        assert sealer(newest, (), "").open(bytes(found[0]), engine.token_context(1)) == b"a-task-token"
+        assert found.sealed is not None
+        assert sealer(newest, (), "").open(bytes(found.sealed), engine.token_context(1)) == b"a-task-token"
 
     def test_from_a_local_key_to_kms(self, database: Database, aws: Emulator, environment: dict[str, Any]) -> None:
         key_id = aws.client("kms").create_key()["KeyMetadata"]["KeyId"]

@@ -30,6 +30,8 @@ class Metric(StrEnum):
     EXECUTIONS_BLOCKED = "ExecutionsBlocked"
     EXECUTIONS_ENDED = "ExecutionsEnded"
     EXECUTIONS_RESUMED = "ExecutionsResumed"  #: the state machine had lost them
+    DECISIONS_REFUSED = "DecisionsRefused"  #: the state machine did not wait for them any more
+    APPROVALS_REMINDED = "ApprovalsReminded"
 
 
 def logger(function: str) -> Logger:

@@ -6,7 +6,7 @@ from datetime import timedelta
 
 import pytest
 
-from medic_core.domain.repair.approvals import Rules, Via, Voter, next_reminder, refusal
+from medic_core.domain.repair.approvals import Rules, Via, Voter, next_reminder, refusal, reminders_by
 from tests.unit.repair.walking import HOUR, NOON
 
 ANYBODY = Voter("link:1", "somebody", Via.LINK)
@@ -51,3 +51,9 @@ def test_people_are_reminded_at_half_and_at_four_fifths_of_its_life() -> None:
     until = NOON + 10 * HOUR
     assert [next_reminder(NOON, until, count) for count in range(4)] == [NOON + 5 * HOUR, NOON + 8 * HOUR, None, None]
     assert next_reminder(NOON, NOON + timedelta(minutes=1), 0) == NOON + timedelta(seconds=30)
+
+
+def test_one_that_is_late_has_those_behind_it_that_it_missed() -> None:
+    until = NOON + 10 * HOUR
+    hours = [0, 4.99, 5, 7.99, 8, 9.99, 20]
+    assert [reminders_by(NOON + hour * HOUR, NOON, until) for hour in hours] == [0, 0, 1, 1, 2, 2, 2]

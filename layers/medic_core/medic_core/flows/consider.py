@@ -19,6 +19,7 @@ from medic_core.domain.repair.triggers import Trigger, TriggerMode
 from medic_core.domain.repair.variables import Values
 from medic_core.domain.routing.messages import NoticeKind
 from medic_core.flows import parsed_playbooks, start_repair
+from medic_core.flows.expire_batches import expire_batches
 from medic_core.flows.start_repair import Wanted
 from medic_core.store import audit_log, firings, notices, playbooks, repair_batches
 from medic_core.store.audit_log import Entry
@@ -171,6 +172,8 @@ def _block(tx: Transaction, trigger: Trigger, alert: Unconsidered, playbook: Pla
 
 
 def _hold(tx: Transaction, trigger: Trigger, alert: Unconsidered, because: str) -> None:
+    # One whose time is over is none: nobody could decide about it any more.
+    expire_batches(tx, trigger.trigger_id)
     batch_id, is_new = repair_batches.open_for(tx, trigger.trigger_id, because, BATCH_EXPIRES_AFTER)
     _note(tx, trigger, alert, FiringDecision.HELD, because, batch_id=batch_id)
     _audit(tx, AuditAction.EXECUTION_HELD, trigger, alert, because)

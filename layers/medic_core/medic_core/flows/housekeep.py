@@ -16,7 +16,6 @@ from medic_core.store import (
     maintenance,
     notices,
     outbox,
-    repair_batches,
     slack_requests,
     snapshots,
     target_health,
@@ -51,8 +50,6 @@ def housekeep(database: Database) -> Kept:
     """Make what will be needed, remove what has been kept long enough. Safe to repeat."""
     made = make_partitions(database)
     dropped = _drop_partitions(database)
-    with database.transaction() as tx:
-        repair_batches.expire(tx)
     forgotten = sum(_forget_some(database) for _ in range(MOST_ROUNDS))
     forgotten += sum(_forget_executions(database) for _ in range(MOST_ROUNDS))
     return Kept(made, dropped, forgotten)

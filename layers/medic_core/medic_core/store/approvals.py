@@ -203,22 +203,6 @@ def votes(tx: Transaction, request_id: int) -> list[Vote]:
         return cursor.execute(VOTES, {"request_id": request_id}).fetchall()
 
 
-KEEP_TOKEN: Final = "UPDATE medic.approval_requests SET task_token = %(token)s WHERE request_id = %(request_id)s"
-
-
-def keep_token(tx: Transaction, request_id: int, token: bytes) -> None:
-    """Keep what lets the state machine go on."""
-    tx.execute(KEEP_TOKEN, {"request_id": request_id, "token": token})
-
-
-TOKEN: Final = "SELECT task_token, execution_id FROM medic.approval_requests WHERE request_id = %(request_id)s"
-
-
-def token(tx: Transaction, request_id: int) -> tuple[bytes | None, int] | None:
-    """A request's sealed token, None where the state machine has not come to wait yet; and its execution."""
-    return tx.execute(TOKEN, {"request_id": request_id}).fetchone()
-
-
 #: One decision, whoever is faster: the row is pending and in time, or nothing is changed.
 DECIDE: Final = """
 UPDATE medic.approval_requests

@@ -1,8 +1,9 @@
-"""What the state machine calls its runs of executions, and which of them must be asked for."""
+"""What the state machine calls its runs of executions, and which of them must be asked for, and when."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Final
 from uuid import uuid4
 
@@ -13,13 +14,17 @@ from medic_core.store.connection import Transaction
 
 @dataclass(frozen=True, slots=True)
 class EngineRun:
-    """A run, and how far Medic has followed it. `is_overdue`: it should have come back by now."""
+    """A run, and how far Medic has followed it. `is_overdue`: it should have come back by now.
+
+    `is_starting`: its start waits to be handed to the state machine, which cannot have lost it.
+    """
 
     execution_id: int
     engine_name: str
     seq: int
     is_over: bool
     is_overdue: bool
+    is_starting: bool = False
 
 
 def new_name() -> str:
@@ -40,21 +45,56 @@ def read(tx: Transaction, execution_id: int) -> EngineRun | None:
         return cursor.execute(READ, {"execution_id": execution_id}).fetchone()
 
 
+#: A run that has just been started may not be known to who is asked for it: reading follows writing there, later.
+KNOWN_WITHIN: Final = timedelta(seconds=10)
 CLAIM: Final = """
 WITH due AS (
-    SELECT execution_id FROM medic.playbook_executions WHERE next_look_at <= now()
-     ORDER BY next_look_at LIMIT %(batch)s FOR UPDATE SKIP LOCKED
+    SELECT e.execution_id, o.outbox_id IS NOT NULL AND o.done_at IS NULL AS is_starting
+      FROM medic.playbook_executions e
+      LEFT JOIN medic.outbox o ON o.topic = 'start' AND o.subject_id = e.execution_id
+     WHERE e.next_look_at <= now() AND (o.done_at IS NULL OR o.done_at <= now() - %(known_within)s::interval)
+       AND (%(execution_id)s::bigint IS NULL OR e.execution_id = %(execution_id)s)
+     ORDER BY e.next_look_at LIMIT %(batch)s FOR UPDATE OF e SKIP LOCKED
 )
-UPDATE medic.playbook_executions e SET next_look_at = now() + interval '2 minutes'
+UPDATE medic.playbook_executions e
+   SET next_look_at = LEAST(now() + interval '2 minutes', CASE WHEN e.expected_by > now() THEN e.expected_by END)
   FROM due WHERE e.execution_id = due.execution_id
-RETURNING e.execution_id, e.engine_name, e.seq, false AS is_over, COALESCE(e.expected_by < now(), false) AS is_overdue
+RETURNING e.execution_id, e.engine_name, e.seq, false AS is_over, COALESCE(e.expected_by < now(), false) AS is_overdue,
+          due.is_starting
 """
 
 
-def claim(tx: Transaction, batch: int) -> list[EngineRun]:
-    """Runs to ask the state machine for; each comes up again in two minutes."""
+def claim(tx: Transaction, batch: int, execution_id: int | None = None) -> list[EngineRun]:
+    """Runs to ask the state machine for, of all executions or of one; each comes up again in two minutes."""
+    values = {"batch": batch, "execution_id": execution_id, "known_within": KNOWN_WITHIN}
     with tx.cursor(row_factory=class_row(EngineRun)) as cursor:
-        return cursor.execute(CLAIM, {"batch": batch}).fetchall()
+        return cursor.execute(CLAIM, values).fetchall()
+
+
+#: One that is locked is being moved by its run at this moment, and so is not lost.
+LOOK_AT_ALL: Final = """
+WITH others AS (
+    SELECT execution_id FROM medic.playbook_executions WHERE next_look_at > now() FOR UPDATE SKIP LOCKED
+)
+UPDATE medic.playbook_executions e SET next_look_at = now() FROM others WHERE e.execution_id = others.execution_id
+"""
+
+
+def look_at_all(tx: Transaction) -> None:
+    """Have all executions that are under way be claimed next."""
+    tx.execute(LOOK_AT_ALL)
+
+
+LOOK_NOW: Final = """
+UPDATE medic.playbook_executions
+   SET next_look_at = now(), expected_by = LEAST(expected_by, now() + %(back_within)s::interval)
+ WHERE execution_id = %(execution_id)s AND completed_at IS NULL
+"""
+
+
+def look_now(tx: Transaction, execution_id: int, back_within: timedelta) -> None:
+    """Have an execution be claimed next. Where its run lives, it must come back within so long."""
+    tx.execute(LOOK_NOW, {"execution_id": execution_id, "back_within": back_within})
 
 
 RENEW: Final = """

@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Final
 
-from psycopg.rows import class_row, scalar_row
+from psycopg.rows import class_row
 
 from medic_core.store.connection import Transaction
 
@@ -47,11 +47,7 @@ RETURNING batch_id, xmax = 0
 
 
 def open_for(tx: Transaction, trigger_id: int, because: str, expires_after: timedelta) -> tuple[int, bool]:
-    """The trigger's open batch, made where there is none; and whether it was.
-
-    One whose time is over is none: nobody could decide about it any more.
-    """
-    expire(tx, trigger_id)
+    """The trigger's open batch, made where there is none; and whether it was."""
     values = {"trigger_id": trigger_id, "because": because, "expires_after": expires_after}
     row = tx.execute(OPEN, values).fetchone()
     assert row is not None
@@ -92,27 +88,43 @@ def decide(tx: Transaction, batch_id: int, status: str, decided_by: str) -> bool
     return tx.execute(DECIDE, values).fetchone() is not None
 
 
-#: What was held for it is held no longer.
+@dataclass(frozen=True, slots=True)
+class Expired:
+    """A batch that nobody decided in time, and for how many services it was."""
+
+    batch_id: int
+    trigger_id: int
+    playbook_id: int
+    services: int
+
+
+#: What was held for it is held no longer. One that somebody else ends or decides at this moment is theirs.
 EXPIRE: Final = """
-WITH expired AS (
-    UPDATE medic.repair_batches SET status = 'expired', decided_at = now()
+WITH due AS (
+    SELECT batch_id FROM medic.repair_batches
      WHERE status = 'pending' AND expires_at <= now()
        AND (%(trigger_id)s::bigint IS NULL OR trigger_id = %(trigger_id)s)
-    RETURNING batch_id
+       FOR UPDATE SKIP LOCKED
+), expired AS (
+    UPDATE medic.repair_batches b SET status = 'expired', decided_at = now()
+      FROM due WHERE b.batch_id = due.batch_id
+    RETURNING b.batch_id, b.trigger_id
 ), released AS (
     UPDATE medic.trigger_firings f SET decision = 'blocked', because = 'nobody decided about the batch in time'
       FROM expired WHERE f.batch_id = expired.batch_id AND f.decision = 'held'
+    RETURNING f.batch_id
 )
-SELECT count(*)::int FROM expired
+SELECT e.batch_id, e.trigger_id, t.playbook_id,
+       (SELECT count(*)::int FROM released r WHERE r.batch_id = e.batch_id) AS services
+  FROM expired e JOIN medic.playbook_triggers t USING (trigger_id)
+ ORDER BY e.batch_id
 """
 
 
-def expire(tx: Transaction, trigger_id: int | None = None) -> int:
-    """End batches that nobody decided in time, of one trigger or of all; returns how many."""
-    with tx.cursor(row_factory=scalar_row) as cursor:
-        found = cursor.execute(EXPIRE, {"trigger_id": trigger_id}).fetchone()
-    assert isinstance(found, int)
-    return found
+def expire(tx: Transaction, trigger_id: int | None = None) -> list[Expired]:
+    """End batches that nobody decided in time, of one trigger or of all; those that ended here."""
+    with tx.cursor(row_factory=class_row(Expired)) as cursor:
+        return cursor.execute(EXPIRE, {"trigger_id": trigger_id}).fetchall()
 
 
 RELEASE: Final = """

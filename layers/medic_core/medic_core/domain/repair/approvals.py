@@ -62,3 +62,9 @@ def next_reminder(requested_at: datetime, expires_at: datetime, reminders: int) 
     if reminders >= len(REMINDERS):
         return None
     return requested_at + (expires_at - requested_at) * REMINDERS[reminders]
+
+
+def reminders_by(now: datetime, requested_at: datetime, expires_at: datetime) -> int:
+    """How many reminders are behind a request by now, whether they were sent or not."""
+    life = expires_at - requested_at
+    return sum(now >= requested_at + life * part for part in REMINDERS)
