@@ -84,7 +84,8 @@ class Runner:
             "sha256": hashlib.sha256(content.encode()).hexdigest(),
             "parameters": {},
             "context": {},
-            "timeout_seconds": 5,
+            # Long enough for whatever ends by itself, however busy the machine is.
+            "timeout_seconds": 60,
         }
         order = ScriptOrder(**{**values, **fields})
         context = {"purpose": "script-order", "execution": str(self.execution_id), "seq": "3"}

@@ -10,12 +10,15 @@ import time
 from pathlib import Path
 
 import ingest
+from medic_core.adapters import redis_line
 from tests.fixtures.functions import LambdaContext, gateway_event
+from tests.fixtures.redis import PATIENCE_SECONDS
 
 BODY = {"heartbeat_name": "nightly-backup", "status": "UP"}
 
 
 def main(key: str, count: int, start: Path, journal: Path) -> None:
+    redis_line.PATIENCE_SECONDS = PATIENCE_SECONDS
     journal.write_text("")
     while not start.exists():
         time.sleep(0.001)
