@@ -18,6 +18,7 @@ from tests.builders import a_service, hears, rows, time_passes
 from tests.fixtures.approving import FORM
 from tests.fixtures.functions import Functions
 from tests.fixtures.receivers import Receivers
+from tests.fixtures.repairing import Hand, a_playbook, started
 from tests.fixtures.routing import (
     HOUR,
     MINUTE,
@@ -174,3 +175,15 @@ class TestPagerDuty:
         relayed(functions)
         actions = [one.content["event_action"] for one in told.pagerduty.received]
         assert actions == ["trigger", "acknowledge", "trigger"]
+
+    def test_a_repair_that_nobody_was_alerted_for_and_that_did_not_help_is_an_incident(
+        self, told: Receivers, functions: Functions, database: Database
+    ) -> None:
+        unknown_script = {"type": "script", "script": "not-there", "on_failure": "escalate"}
+        hand = Hand(database, started(database, a_playbook(database, unknown_script)))
+        assert hand.to_the_end() == "escalated"
+        relayed(functions)
+        (event,) = [one.content for one in told.pagerduty.received]
+        assert (event["event_action"], event["payload"]["severity"]) == ("trigger", "critical")
+        assert event["payload"]["summary"] == "A playbook did not help"
+        assert "not-there" in event["payload"]["custom_details"]["because"]

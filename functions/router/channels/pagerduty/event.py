@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from medic_core.domain.alerting.alerts import AlertEvent, Priority
-from medic_core.domain.routing.messages import Group, Message, Notice, Notification, headline
+from medic_core.domain.routing.messages import INCIDENTS, Group, Message, Notice, Notification, headline
 
 SEVERITIES = {
     Priority.P1: "critical",
@@ -25,11 +25,19 @@ DEDUP_KEY_LIMIT = 255
 
 
 def event(message: Message, routing_key: str, base_url: str) -> dict[str, Any]:
-    """A trigger, or what follows it under the same dedup key. A notice comes only as a test."""
+    """A trigger, or what follows it under the same dedup key. Of notices, only incidents and tests come here."""
     assert not isinstance(message, Group)
     client = {"client": "Medic", "client_url": base_url} if base_url else {"client": "Medic"}
     if isinstance(message, Notice):
-        said = {"summary": headline(message), "source": "medic", "severity": "info"}
+        severity = "critical" if message.kind in INCIDENTS else "info"
+        details = {"because": message.because, "notification_id": message.notification_id}
+        said = {
+            "summary": headline(message)[:SUMMARY_LIMIT],
+            "source": "medic",
+            "severity": severity,
+            "timestamp": message.at.isoformat(),
+            "custom_details": details,
+        }
         key = f"medic-{message.notification_id}"
         return {"routing_key": routing_key, "event_action": "trigger", "dedup_key": key, **client, "payload": said}
     identity = {

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from medic_core.domain.alerting.alerts import AlertEvent, Priority
-from medic_core.domain.routing.messages import NoticeKind, Notification
+from medic_core.domain.routing.messages import INCIDENTS, NoticeKind, Notification
 from medic_core.domain.routing.route import PassedOver, Planned, route
 from medic_core.domain.routing.targets import Channel, Defaults, Target
 from medic_core.store import alerts, deliveries, notices, outbox, question_deliveries, targets
@@ -79,7 +79,7 @@ def _who_were_asked(tx: Transaction, request_id: int, defaults: Defaults) -> lis
 def plan_notice(database: Database, notice_id: int, defaults: Defaults) -> Made:
     """Write the deliveries of a notice, once: to the default channel and the teams that it is for, or to one target.
 
-    PagerDuty hears of incidents only, and a notice is none. How an approval ended concerns those who were asked.
+    PagerDuty hears of incidents only, and few notices are one. How an approval ended concerns those who were asked.
     """
     with database.transaction() as tx:
         outbox.done(tx, Topic.NOTICE, notice_id)
@@ -92,7 +92,10 @@ def plan_notice(database: Database, notice_id: int, defaults: Defaults) -> Made:
             target = targets.find(tx, found.only, defaults)
             planned = [Planned(target, "it is being tested")] if target else []
         else:
-            told: list[Target] = [one for one in defaults.targets() if one.channel is not Channel.PAGERDUTY]
+            is_incident = found.notice.kind in INCIDENTS
+            told: list[Target] = [
+                one for one in defaults.targets() if is_incident or one.channel is not Channel.PAGERDUTY
+            ]
             told += targets.team_channels(tx, found.team_ids)
             planned = [Planned(one, "notices go here") for one in told if one.key != found.besides]
         subject = Subject(notice_id=notice_id)

@@ -177,7 +177,7 @@ def _ask(tx: Transaction, locked: Locked, run: Run, progress: Progress, asked: A
             remind_at=next_reminder(locked.now, asked.expires_at, 0),
         ),
     )
-    heading = f"May Medic repair {named(locked)}? Playbook {run.playbook.name!r}, execution {locked.execution_id}"
+    heading = f"May Medic {_repair(locked)}? Playbook {run.playbook.name!r}, execution {locked.execution_id}"
     because = f"{message} " if message else ""
     because += f"It waits for an approval for {spoken(asked.expires_at - locked.now)}."
     notice(tx, locked, NoticeKind.APPROVAL_REQUESTED, heading, because, request_id)
@@ -199,11 +199,14 @@ def told_of_decision(tx: Transaction, locked: Locked, request_id: int, what: str
 
 
 def _escalate(tx: Transaction, locked: Locked, because: str) -> int:
-    """Where there is an alert, all that its route reaches hear of it; else those who hear of notices."""
+    """Where there is an alert, all that its route reaches hear of it; where there is none, this is the incident."""
     said = f"playbook {locked.context.get('PLAYBOOK_NAME', '')!r} (execution {locked.execution_id}): {because}"[:3000]
     if locked.alert_id is not None and alert_attention.escalate(tx, locked.alert_id, said):
         return 1
-    return notice(tx, locked, NoticeKind.EXECUTION_ESCALATED, f"Repair of {named(locked)} did not help", said)
+    # Of an alert that is over by now nobody needs to be woken.
+    kind = NoticeKind.EXECUTION_ESCALATED if locked.alert_id is None else NoticeKind.EXECUTION_FAILED
+    heading = f"Repair of {named(locked)} did not help" if service_of(locked) else "A playbook did not help"
+    return notice(tx, locked, kind, heading, said)
 
 
 def _tell_end(tx: Transaction, locked: Locked, ending: Ending) -> int:
@@ -233,6 +236,16 @@ def teams_of(team_id: int | None) -> list[int]:
     return [team_id] if team_id is not None else []
 
 
+def _repair(locked: Locked) -> str:
+    name = service_of(locked)
+    return f"repair {name}" if name else "go ahead"
+
+
+def service_of(locked: Locked) -> str:
+    """The service as people know it; empty where there is none."""
+    return str(locked.context.get("HEARTBEAT_NAME") or locked.heartbeat_name or "")
+
+
 def named(locked: Locked) -> str:
-    """The service as people know it."""
-    return str(locked.context.get("HEARTBEAT_NAME") or locked.heartbeat_name or "no service")
+    """The same, where something has to stand."""
+    return service_of(locked) or "no service"

@@ -82,6 +82,10 @@ class NoticeKind(StrEnum):
     PLAYBOOK_MESSAGE = "playbook_message"  #: a notify step
 
 
+#: Somebody must act, and no alert says so.
+INCIDENTS = frozenset({NoticeKind.EXECUTION_ESCALATED})
+
+
 @dataclass(frozen=True, slots=True)
 class Question:
     """The approval that a notice is about. `approved` is what was decided; None where nobody has, or nobody will.
