@@ -233,6 +233,22 @@ def test_who_starts_anew_finds_all_that_were_lost_with_the_engine(database: Data
     assert sweeps(database, machine) == Reconciled()
 
 
+def test_what_waits_for_days_outlives_any_number_of_restarts(database: Database) -> None:
+    machine = Living()
+    waits(database, machine)
+    for number in range(8):
+        machine.loses_all()
+        look_at_all(database)
+        assert sweeps(database, machine).resumed == 1
+        again = Hand(database, 1)
+        assert again.turn()["kind"] == "approval"
+        engine.keep_token(database, 1, again.state["engine_name"], f"token-{number + 2}", SECRETS)
+        time_passes(database, MINUTE)
+    decides(database)
+    assert relayed(database, machine) == Handed(sent=1)
+    assert again.turn()["kind"] == "wait"
+
+
 def test_eight_who_start_anew_at_once_resume_each_once(database: Database) -> None:
     machine = Living()
     playbook_id = a_playbook(database, {"type": "wait", "duration": "1h"})

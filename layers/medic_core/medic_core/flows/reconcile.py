@@ -14,7 +14,7 @@ from medic_core.store.connection import Database, Transaction
 from medic_core.store.engine_runs import EngineRun
 from medic_core.store.outbox import Topic
 
-#: The state machine loses one so often, and no more.
+#: The state machine loses one so often before it comes back, and no more; what waits for days outlives any number.
 MOST_RUNS = 5
 LOST_TOO_OFTEN = "the state machine has lost it again and again"
 
