@@ -68,7 +68,7 @@ def _look_after(database: Database, machine: Machine, run: EngineRun, found: Rec
         found.hastened += 1
         return
     status = machine.status(run.engine_name)
-    if status is EngineStatus.RUNNING and not run.is_overdue:
+    if (status is EngineStatus.RUNNING and not run.is_overdue) or (status is EngineStatus.UNKNOWN and run.is_young):
         return
     if status is EngineStatus.RUNNING:
         machine.stop(run.engine_name)
