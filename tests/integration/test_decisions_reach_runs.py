@@ -228,9 +228,26 @@ def test_who_starts_anew_finds_all_that_were_lost_with_the_engine(database: Data
     look_at_all(database)
     assert sweeps(database, machine).resumed == 120
     assert len(machine.runs) == 240
-    look_at_all(database)
     # They were begun a moment ago: who is asked now need not know of them yet.
-    assert sweeps(database, machine) == Reconciled()
+    machine.loses_all()
+    look_at_all(database)
+    assert sweeps(database, machine) == Reconciled(looked=120)
+
+
+def test_what_waits_for_days_outlives_any_number_of_restarts(database: Database) -> None:
+    machine = Living()
+    waits(database, machine)
+    for number in range(8):
+        machine.loses_all()
+        look_at_all(database)
+        assert sweeps(database, machine).resumed == 1
+        again = Hand(database, 1)
+        assert again.turn()["kind"] == "approval"
+        engine.keep_token(database, 1, again.state["engine_name"], f"token-{number + 2}", SECRETS)
+        time_passes(database, MINUTE)
+    decides(database)
+    assert relayed(database, machine) == Handed(sent=1)
+    assert again.turn()["kind"] == "wait"
 
 
 def test_eight_who_start_anew_at_once_resume_each_once(database: Database) -> None:
@@ -260,11 +277,22 @@ def test_one_whose_start_was_never_handed_over_is_not_lost(database: Database) -
     assert sweeps(database, machine) == Reconciled(looked=1, hastened=1)
     assert list(machine.runs) == [hand.state["engine_name"]]
     assert (machine.asked, audited(database)["execution_resumed"]) == ([], 0)
-    # Handed over a second ago, it may not be known yet.
+    # Handed over a second ago, it may not be known yet; once it should be, it is asked for again.
+    machine.known.clear()
     look_at_all(database)
-    assert sweeps(database, machine) == Reconciled()
+    assert [sweeps(database, machine) for _ in range(2)] == [Reconciled(looked=1), Reconciled()]
     time_passes(database, timedelta(seconds=15))
-    assert sweeps(database, machine) == Reconciled(looked=1)
+    assert sweeps(database, machine) == Reconciled(looked=1, resumed=1)
+
+
+def test_one_that_was_stopped_a_moment_after_it_began_goes_on_at_once(database: Database) -> None:
+    machine = Living()
+    hand = Hand(database, started(database, a_playbook(database, {"type": "wait", "duration": "1h"})))
+    relayed(database, machine)
+    hand.turn()
+    machine.known[hand.state["engine_name"]] = EngineStatus.ENDED
+    look_at_all(database)
+    assert sweeps(database, machine).resumed == 1
 
 
 # Killed on the way (P25).

@@ -93,7 +93,6 @@ def test_a_run_that_was_stopped_outside_is_found_and_goes_on_where_it_stood(repa
     stops_outside(repairs, execution_id)
     # By itself within two minutes; here the time for it has come.
     with repairs.database() as database:
-        database.execute("UPDATE medic.outbox SET done_at = done_at - interval '1 minute' WHERE topic = 'start'")
         database.execute("UPDATE medic.playbook_executions SET next_look_at = now()")
     assert until(lambda: run_of(repairs, execution_id) != former and has_token(repairs, execution_id), SECONDS)
     assert listed(repairs) == {execution_id}

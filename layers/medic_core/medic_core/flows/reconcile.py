@@ -14,7 +14,7 @@ from medic_core.store.connection import Database, Transaction
 from medic_core.store.engine_runs import EngineRun
 from medic_core.store.outbox import Topic
 
-#: The state machine loses one so often, and no more.
+#: The state machine loses one so often before it comes back, and no more; what waits for days outlives any number.
 MOST_RUNS = 5
 LOST_TOO_OFTEN = "the state machine has lost it again and again"
 
@@ -68,7 +68,7 @@ def _look_after(database: Database, machine: Machine, run: EngineRun, found: Rec
         found.hastened += 1
         return
     status = machine.status(run.engine_name)
-    if status is EngineStatus.RUNNING and not run.is_overdue:
+    if (status is EngineStatus.RUNNING and not run.is_overdue) or (status is EngineStatus.UNKNOWN and run.is_young):
         return
     if status is EngineStatus.RUNNING:
         machine.stop(run.engine_name)

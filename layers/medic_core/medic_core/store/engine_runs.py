@@ -16,7 +16,8 @@ from medic_core.store.connection import Transaction
 class EngineRun:
     """A run, and how far Medic has followed it. `is_overdue`: it should have come back by now.
 
-    `is_starting`: its start waits to be handed to the state machine, which cannot have lost it.
+    `is_starting`: its start waits to be handed to the state machine, which cannot have lost it. `is_young`: it was
+    handed over a moment ago, and need not be known there yet.
     """
 
     execution_id: int
@@ -25,6 +26,7 @@ class EngineRun:
     is_over: bool
     is_overdue: bool
     is_starting: bool = False
+    is_young: bool = False
 
 
 def new_name() -> str:
@@ -45,27 +47,29 @@ def read(tx: Transaction, execution_id: int) -> EngineRun | None:
         return cursor.execute(READ, {"execution_id": execution_id}).fetchone()
 
 
-#: A run that has just been started may not be known to who is asked for it: reading follows writing there, later.
+#: Reading follows writing there, a little later.
 KNOWN_WITHIN: Final = timedelta(seconds=10)
 CLAIM: Final = """
 WITH due AS (
-    SELECT e.execution_id, o.outbox_id IS NOT NULL AND o.done_at IS NULL AS is_starting
+    SELECT e.execution_id, o.outbox_id IS NOT NULL AND o.done_at IS NULL AS is_starting,
+           o.done_at + %(known_within)s::interval AS known_at
       FROM medic.playbook_executions e
       LEFT JOIN medic.outbox o ON o.topic = 'start' AND o.subject_id = e.execution_id
-     WHERE e.next_look_at <= now() AND (o.done_at IS NULL OR o.done_at <= now() - %(known_within)s::interval)
+     WHERE e.next_look_at <= now()
        AND (%(execution_id)s::bigint IS NULL OR e.execution_id = %(execution_id)s)
      ORDER BY e.next_look_at LIMIT %(batch)s FOR UPDATE OF e SKIP LOCKED
 )
 UPDATE medic.playbook_executions e
-   SET next_look_at = LEAST(now() + interval '2 minutes', CASE WHEN e.expected_by > now() THEN e.expected_by END)
+   SET next_look_at = LEAST(now() + interval '2 minutes', CASE WHEN e.expected_by > now() THEN e.expected_by END,
+                            CASE WHEN due.known_at > now() THEN due.known_at END)
   FROM due WHERE e.execution_id = due.execution_id
 RETURNING e.execution_id, e.engine_name, e.seq, false AS is_over, COALESCE(e.expected_by < now(), false) AS is_overdue,
-          due.is_starting
+          due.is_starting, COALESCE(due.known_at > now(), false) AS is_young
 """
 
 
 def claim(tx: Transaction, batch: int, execution_id: int | None = None) -> list[EngineRun]:
-    """Runs to ask the state machine for, of all executions or of one; each comes up again in two minutes."""
+    """Runs to ask the state machine for, of all executions or of one; each comes up again in two minutes at most."""
     values = {"batch": batch, "execution_id": execution_id, "known_within": KNOWN_WITHIN}
     with tx.cursor(row_factory=class_row(EngineRun)) as cursor:
         return cursor.execute(CLAIM, values).fetchall()

@@ -162,11 +162,12 @@ def _locked(row: dict[str, Any]) -> Locked:
     )
 
 
+#: A run that comes back was not lost: losses are counted from here on.
 SAVE: Final = """
 UPDATE medic.playbook_executions
    SET status = %(status)s, outcome = %(outcome)s, because = %(because)s, current_step = %(position)s,
        attempt = %(attempt)s, progress = %(progress)s, seq = %(seq)s, directive = %(directive)s,
-       expected_by = %(expected_by)s, next_look_at = LEAST(%(expected_by)s, now() + %(look_every)s),
+       engine_runs = 1, expected_by = %(expected_by)s, next_look_at = LEAST(%(expected_by)s, now() + %(look_every)s),
        started_at = COALESCE(started_at, CASE WHEN %(status)s <> 'pending_approval' THEN now() END),
        completed_at = CASE WHEN %(outcome)s::text IS NOT NULL THEN now() END
  WHERE execution_id = %(execution_id)s
