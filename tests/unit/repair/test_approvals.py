@@ -50,7 +50,8 @@ def test_who_may(rules: Rules, voter: Voter, approved: bool, because: str | None
 def test_people_are_reminded_at_half_and_at_four_fifths_of_its_life() -> None:
     until = NOON + 10 * HOUR
     assert [next_reminder(NOON, until, count) for count in range(4)] == [NOON + 5 * HOUR, NOON + 8 * HOUR, None, None]
-    assert next_reminder(NOON, NOON + timedelta(minutes=1), 0) == NOON + timedelta(seconds=30)
+    assert next_reminder(NOON, NOON + timedelta(minutes=5), 0) == NOON + timedelta(seconds=150)
+    assert next_reminder(NOON, NOON + timedelta(seconds=299), 0) is None
 
 
 def test_one_that_is_late_has_those_behind_it_that_it_missed() -> None:

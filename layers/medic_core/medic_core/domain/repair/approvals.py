@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from enum import StrEnum
 
 
@@ -55,11 +55,13 @@ def refusal(rules: Rules, voter: Voter, *, approved: bool) -> str | None:
 
 #: Parts of a request's life after which people are reminded of it (DESIGN 4.6).
 REMINDERS = (0.5, 0.8)
+#: Who was asked so shortly before is not reminded.
+SHORTEST_REMINDED = timedelta(minutes=5)
 
 
 def next_reminder(requested_at: datetime, expires_at: datetime, reminders: int) -> datetime | None:
     """When people are reminded after so many reminders; None when no more."""
-    if reminders >= len(REMINDERS):
+    if reminders >= len(REMINDERS) or expires_at - requested_at < SHORTEST_REMINDED:
         return None
     return requested_at + (expires_at - requested_at) * REMINDERS[reminders]
 
