@@ -76,4 +76,5 @@ def test_the_defaults_are_those_that_were_promised() -> None:
         Endpoints.HEALTH: 1000,
         Endpoints.DOCS: 60,
         Endpoints.EXECUTION: 10,
+        Endpoints.PAGE: 300,
     }
