@@ -11,8 +11,11 @@ from hypothesis import strategies as st
 from medic_core.domain.watching import cron
 from medic_core.domain.watching.deadlines import (
     MOST_PERIODS_AT_ONCE,
+    Extension,
+    Reason,
     deadline,
     expected_after,
+    in_force,
     missed_since,
     next_missed,
     period,
@@ -222,3 +225,13 @@ def test_a_period_of_ticks_is_the_gap_between_the_next_two() -> None:
     assert period(NIGHTLY, TICK + HOUR) == 24 * HOUR
     assert silence_allowed(NIGHTLY, MIDNIGHT) == 23 * HOUR + 10 * MINUTE
     assert silence_allowed(Interval(HOUR, grace=MINUTE), MIDNIGHT) == HOUR + MINUTE
+
+
+@pytest.mark.parametrize(("reason", "stays"), [(Reason.BEGAN, True), (Reason.STARTED, False), (Reason.FAILED, False)])
+def test_a_watch_that_begins_in_the_instant_of_a_heartbeat_still_waits_for_its_first_tick(
+    reason: Reason, stays: bool
+) -> None:
+    one = Extension(START, START + MINUTE, reason)
+    assert (in_force([one], START) == (one,)) == stays
+    assert in_force([one], START + SECOND) == ()
+    assert in_force([one], START - SECOND) == (one,)

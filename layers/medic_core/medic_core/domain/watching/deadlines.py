@@ -46,8 +46,17 @@ class Extension:
 
 
 def in_force(extensions: Iterable[Extension], last_heartbeat_at: datetime | None) -> tuple[Extension, ...]:
-    """Those that no sign of life has ended. An ordinary heartbeat leaves all in the row: it writes times only."""
-    return tuple(one for one in extensions if last_heartbeat_at is None or one.since > last_heartbeat_at)
+    """Those that no sign of life has ended. An ordinary heartbeat leaves all in the row: it writes times only.
+
+    A watch that began in the very instant of one still waits for its first tick: else nothing would be waited for.
+    """
+    return tuple(
+        one
+        for one in extensions
+        if last_heartbeat_at is None
+        or one.since > last_heartbeat_at
+        or (one.reason is Reason.BEGAN and one.since == last_heartbeat_at)
+    )
 
 
 def window_from(start: datetime, schedule: Schedule) -> tuple[datetime, ...]:
