@@ -32,13 +32,23 @@ class Deployment:
         config = Config(retries={"total_max_attempts": 2}, read_timeout=300, proxies={})
         return boto3.client(service, endpoint_url=self._endpoint, region_name=REGION, config=config)
 
+    def keep_secrets(self, secrets: Mapping[str, Mapping[str, str]]) -> dict[str, str]:
+        """Have Secrets Manager keep what these parameters name; returns what each then is."""
+        client = self.client("secretsmanager")
+        return {
+            parameter: client.create_secret(Name=f"{STACK}/{parameter}", SecretString=json.dumps(content))["ARN"]
+            for parameter, content in secrets.items()
+        }
+
     def deploy(self, parameters: Mapping[str, str]) -> None:
         """Deploy the template as `sam deploy` would. Raises Refused with CloudFormation's reason."""
         cloudformation = self.client("cloudformation")
+        body = json.dumps(self._template.packaged(self._upload()))
+        self.client("s3").put_object(Bucket=BUCKET, Key="template", Body=body.encode())
         try:
             cloudformation.create_stack(
                 StackName=STACK,
-                TemplateBody=json.dumps(self._template.packaged(self._upload())),
+                TemplateURL=f"{self._endpoint}/{BUCKET}/template",
                 Parameters=[{"ParameterKey": name, "ParameterValue": value} for name, value in parameters.items()],
                 Capabilities=["CAPABILITY_IAM", "CAPABILITY_AUTO_EXPAND"],
             )

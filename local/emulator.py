@@ -22,7 +22,7 @@ from ministack.app import app
 from ministack.core import lambda_runtime
 from ministack.services import apigateway
 
-from local import gaps
+from local import gaps, secrets_extension
 from local.queues import QueueMemory
 
 Scope = MutableMapping[str, Any]
@@ -37,12 +37,14 @@ def facing(application: Application, http_port: int) -> Application:
     """
 
     async def handle(scope: Scope, receive: Any, send: Any) -> None:
+        if scope["type"] == "http" and scope["server"][1] != http_port and scope["path"] == secrets_extension.PATH:
+            return await secrets_extension.answer(scope, send)
         if scope["type"] == "http" and scope["server"][1] == http_port:
             prefix = f"/_aws/execute-api/{_the_api()}/$default"
             raw_path = prefix.encode() + (scope.get("raw_path") or scope["path"].encode())
             method = gaps.without_preflight(scope["method"])
             scope = {**scope, "method": method, "path": prefix + scope["path"], "raw_path": raw_path}
-        await application(scope, receive, send)
+        return await application(scope, receive, send)
 
     return handle
 

@@ -16,13 +16,14 @@ from local.deployment import Deployment, EmulatorError
 from local.servers import Server
 from local.settings import (
     DUMMY_AWS,
-    FIXED,
     PARAMETERS,
     ROOT,
     Settings,
     kept_secret,
     new_admin_key,
     new_sealing_key,
+    parameters,
+    secrets_of,
 )
 from local.template import Artifact, Template
 
@@ -78,7 +79,8 @@ class Stage:
         endpoint = self._start_emulator(data)
         with step("deploying infra/template.yaml (functions, queues, schedules, schema)"):
             self.deployment = Deployment(endpoint, self._template)
-            self.deployment.deploy(self._parameters())
+            arns = self.deployment.keep_secrets(secrets_of(self._given))
+            self.deployment.deploy(parameters(self._given) | arns | {"SecretsPort": endpoint.rpartition(":")[2]})
         self.deployment.invoke_short_schedules()
         (data / "started").touch()
         self._greet(key)
@@ -86,7 +88,7 @@ class Stage:
     def _check_given(self) -> None:
         """Refuse what CloudFormation would: here it would show as functions that fail."""
         for name, value in self._given.items():
-            refusal = self._template.refusal(PARAMETERS[name], value)
+            refusal = self._template.refusal(PARAMETERS[name], value) if name in PARAMETERS else None
             if refusal is not None:
                 raise Refused(f"{name} {refusal}, not {value!r}.")
 
@@ -166,9 +168,6 @@ class Stage:
         self._started.callback(server.stop)
         server.start()
         self._servers.append(server)
-
-    def _parameters(self) -> dict[str, str]:
-        return FIXED | {PARAMETERS[name]: value for name, value in self._given.items()}
 
     def _greet(self, key: str | None) -> None:
         tell()

@@ -9,6 +9,7 @@ from datetime import datetime, timedelta
 from typing import Any, TypeVar
 from uuid import UUID, uuid4
 
+from medic_core.credentials import here
 from medic_core.domain.watching.names import name_key, slug_of
 from medic_core.domain.watching.signals import ByName, Signal, SignalKind, Taken
 from medic_core.flows.record import record_signal
@@ -121,7 +122,7 @@ def at_once(database: Database, calls: Sequence[Callable[[Database], Result]], w
     """What the calls return, each with a connection of its own, so many at a time."""
 
     def run(call: Callable[[Database], Result]) -> Result:
-        with closing(Database(database._url)) as own:
+        with closing(Database(database._server)) as own:
             return call(own)
 
     with ThreadPoolExecutor(workers) as pool:
@@ -136,10 +137,10 @@ NOWHERE = "postgresql://medic@127.0.0.1:1/none"
 def away(database: Database, url: str = NOWHERE) -> Iterator[None]:
     """A function's database is somewhere else for a while."""
     database.close()
-    was, database._url = database._url, url
+    was, database._server = database._server, here(url)
     yield
     database.close()
-    database._url, database._avoid_until = was, 0.0
+    database._server, database._avoid_until = was, 0.0
 
 
 def ping_id(database: Database, service_id: int) -> UUID:

@@ -33,8 +33,8 @@ from medic_core.store.connection import Database
 
 SETTINGS = config.from_environment()
 #: A client waits: a database that does not answer in this time is one that is away.
-DATABASE = Database(SETTINGS.database_url, patience=timedelta(seconds=2.5))
-REDIS = RedisLine(SETTINGS.redis_url, on_away=lambda: _count("REDIS_AWAY"))
+DATABASE = Database(SETTINGS.database, patience=timedelta(seconds=2.5))
+REDIS = RedisLine(SETTINGS.redis, on_away=lambda: _count("REDIS_AWAY"))
 KEYS = Authenticator(DATABASE, KeyCache(SETTINGS.key_cache_secret, REDIS))
 LIMITS = Limits.from_settings(SETTINGS, REDIS)
 SPOOL = SqsSpool(SqsQueue(SETTINGS.spool_url))

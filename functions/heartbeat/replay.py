@@ -16,7 +16,7 @@ from medic_core.store.connection import Database
 from medic_core.telemetry import Metric
 
 SETTINGS = config.from_environment()
-DATABASE = Database(SETTINGS.database_url)
+DATABASE = Database(SETTINGS.database)
 SPOOL = SqsQueue(SETTINGS.spool_url)
 DEAD_LETTERS = SqsQueue(SETTINGS.spool_dead_letter_url)
 NOTIFICATIONS = SqsQueue(SETTINGS.notifications_url)

@@ -34,8 +34,8 @@ from medic_core.store.connection import Database
 from medic_core.telemetry import Metric
 
 SETTINGS = config.from_environment()
-DATABASE = Database(SETTINGS.database_url)
-REDIS = RedisLine(SETTINGS.redis_url, on_away=lambda: telemetry.count("management", Metric.REDIS_AWAY))
+DATABASE = Database(SETTINGS.database)
+REDIS = RedisLine(SETTINGS.redis, on_away=lambda: telemetry.count("management", Metric.REDIS_AWAY))
 KEYS = Authenticator(DATABASE, KeyCache(SETTINGS.key_cache_secret, REDIS))
 LIMITS = Limits.from_settings(SETTINGS, REDIS)
 NOTIFICATIONS = SqsQueue(SETTINGS.notifications_url)
@@ -80,7 +80,7 @@ class Visitor:
 
     def ping_url(self, ping_id: object) -> str | None:
         """A service's ping URL, for those who may send heartbeats: whoever has it can."""
-        return f"{SETTINGS.base_url}/ping/{ping_id}" if self.key.allows(Scope.HEARTBEAT) else None
+        return f"{base_url(self.request)}/ping/{ping_id}" if self.key.allows(Scope.HEARTBEAT) else None
 
 
 def _visitor(request: ResolvedRequest) -> Visitor:
@@ -97,6 +97,11 @@ def _sent(request: ResolvedRequest) -> Request:
 Caller = Annotated[Visitor, Depends(_visitor)]
 #: The request as it came, for those who read the body themselves.
 Sent = Annotated[Request, Depends(_sent)]
+
+
+def base_url(request: Request) -> str:
+    """Where people reach this API: as configured, else as it was reached now."""
+    return SETTINGS.base_url or request.origin
 
 
 def relay() -> None:

@@ -14,11 +14,11 @@ from medic_core.adapters import hashing
 from medic_core.adapters.migrations import apply_all
 from medic_core.flows.housekeep import make_partitions
 from medic_core.flows.keys import ensure_admin_key
-from medic_core.store import schema_lock
+from medic_core.store import schema_lock, session_defaults
 from medic_core.store.connection import Database
 
 SETTINGS = config.from_environment()
-DATABASE = Database(SETTINGS.database_url)
+DATABASE = Database(SETTINGS.database)
 LOGGER = telemetry.logger("migrate")
 #: The layer's files lie in /opt on AWS; an emulator puts a layer's folder on the path.
 LAYERS = (Path("/opt"), *map(Path, sys.path))
@@ -38,11 +38,14 @@ def handler(event: dict[str, Any], context: object) -> dict[str, Any]:  # noqa: 
 
 
 def _migrate() -> list[str]:
-    with schema_lock.held(SETTINGS.database_url):
-        applied = apply_all(SETTINGS.database_url, _folder())
+    url = SETTINGS.database.full_url()
+    with schema_lock.held(url):
+        applied = apply_all(url, _folder())
+        session_defaults.give_to_role(DATABASE)
     make_partitions(DATABASE)
-    if SETTINGS.admin_api_key:
-        ensure_admin_key(DATABASE, SETTINGS.admin_api_key, hashing)
+    admin_key = SETTINGS.admin_api_key.value
+    if admin_key:
+        ensure_admin_key(DATABASE, admin_key, hashing)
     LOGGER.info("schema is up to date", applied=applied)
     return applied
 

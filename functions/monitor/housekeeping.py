@@ -9,7 +9,7 @@ from medic_core import config, telemetry
 from medic_core.flows.housekeep import housekeep
 from medic_core.store.connection import Database
 
-DATABASE = Database(config.from_environment().database_url)
+DATABASE = Database(config.from_environment().database)
 LOGGER = telemetry.logger("housekeeping")
 
 

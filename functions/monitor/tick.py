@@ -25,7 +25,7 @@ from medic_core.store.connection import Database
 from medic_core.telemetry import Metric
 
 SETTINGS = config.from_environment()
-DATABASE = Database(SETTINGS.database_url)
+DATABASE = Database(SETTINGS.database)
 SPOOL = SqsQueue(SETTINGS.spool_url)
 NOTIFICATIONS = SqsQueue(SETTINGS.notifications_url)
 MACHINE = StepFunctions(SETTINGS.playbook_machine_arn)

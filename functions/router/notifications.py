@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from channels import CHANNELS
-from medic_core import config, telemetry
+from medic_core import config, ports, telemetry
 from medic_core.adapters.sealing import sealer
 from medic_core.adapters.sqs import SqsQueue
 from medic_core.adapters.step_functions import StepFunctions
 from medic_core.domain.routing import queue_messages
 from medic_core.domain.routing.queue_messages import MakeDelivery, PlanNotice, PlanNotification
+from medic_core.domain.routing.targets import Channel
 from medic_core.flows import engine
 from medic_core.flows.consider import Rules, consider_alerts
 from medic_core.flows.deliver import Means, Told, make_deliveries
@@ -22,10 +23,9 @@ from medic_core.store.deliveries import GROUPING_WAIT
 from medic_core.telemetry import Metric
 
 SETTINGS = config.from_environment()
-DATABASE = Database(SETTINGS.database_url)
+DATABASE = Database(SETTINGS.database)
 QUEUE = SqsQueue(SETTINGS.notifications_url)
 SLOW_QUEUE = SqsQueue(SETTINGS.slow_notifications_url)
-DEFAULTS = SETTINGS.defaults
 MACHINE = StepFunctions(SETTINGS.playbook_machine_arn)
 SEALER = sealer(SETTINGS.secrets_key, SETTINGS.former_secrets_keys, SETTINGS.kms_key_id)
 RULES = Rules(SETTINGS.breaker_executions, SETTINGS.allowed_webhook_hosts)
@@ -38,13 +38,16 @@ QUICK_SECONDS = 3.0
 PATIENT_SECONDS = 12.0
 
 
-def _means(seconds: float, *, patient: bool) -> Means:
-    senders = {channel: make(SETTINGS, seconds) for channel, make in CHANNELS.items()}
-    return Means(senders, QUEUE, SLOW_QUEUE, DEFAULTS, SETTINGS.group_alerts_from, SETTINGS.base_url, patient)
+def _senders(seconds: float) -> Mapping[Channel, ports.Channel]:
+    return {channel: make(SETTINGS, seconds) for channel, make in CHANNELS.items()}
 
 
-QUICK = _means(QUICK_SECONDS, patient=False)
-PATIENT = _means(PATIENT_SECONDS, patient=True)
+QUICK, PATIENT = _senders(QUICK_SECONDS), _senders(PATIENT_SECONDS)
+
+
+def _means(senders: Mapping[Channel, ports.Channel], *, patient: bool) -> Means:
+    defaults = SETTINGS.defaults
+    return Means(senders, QUEUE, SLOW_QUEUE, defaults, SETTINGS.group_alerts_from, SETTINGS.base_url, patient)
 
 
 def handler(event: dict[str, Any], context: object) -> dict[str, Any]:  # noqa: ARG001
@@ -75,7 +78,8 @@ def handler(event: dict[str, Any], context: object) -> dict[str, Any]:  # noqa: 
         nobody += made.nobody
     told = [_queued(later)]
     told += [
-        make_deliveries(DATABASE, dict.fromkeys(ids), means) for ids, means in ((quick, QUICK), (patient, PATIENT))
+        make_deliveries(DATABASE, dict.fromkeys(quick), _means(QUICK, patient=False)),
+        make_deliveries(DATABASE, dict.fromkeys(patient), _means(PATIENT, patient=True)),
     ]
     _report(told, nobody)
     if is_news:
@@ -98,8 +102,8 @@ def _repair() -> None:
 
 def _planned(message: PlanNotification | PlanNotice) -> Made:
     if isinstance(message, PlanNotice):
-        return plan_notice(DATABASE, message.notice_id, DEFAULTS)
-    return plan_notification(DATABASE, message.alert_event_id, DEFAULTS, SETTINGS.group_alerts_from)
+        return plan_notice(DATABASE, message.notice_id, SETTINGS.defaults)
+    return plan_notification(DATABASE, message.alert_event_id, SETTINGS.defaults, SETTINGS.group_alerts_from)
 
 
 def _queued(delivery_ids: list[int]) -> Told:

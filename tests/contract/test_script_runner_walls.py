@@ -20,6 +20,8 @@ CORE = {
     "medic_core.adapters",
     "medic_core.adapters.sealing",
     "medic_core.config",
+    "medic_core.credentials",
+    "medic_core.errors",
     "medic_core.domain",
     "medic_core.domain.access",
     "medic_core.domain.access.rate_limits",

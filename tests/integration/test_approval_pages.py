@@ -213,7 +213,7 @@ def test_guesses_at_the_same_instant_are_counted_each(browser: Browser, database
     assert link is not None
 
     def guess(code: str) -> bool:
-        own = Database(database._url)
+        own = Database(database._server)
         right = approval_links.is_code_right(own, link, browser.token, code)
         own.close()
         return right

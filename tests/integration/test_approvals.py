@@ -132,7 +132,7 @@ def race(database: Database, hand: Hand, voters: list[tuple[Voter, bool]]) -> Co
     """All of them at once; how often each outcome was told."""
 
     def decide(voter: Voter, approved: bool) -> str:
-        connection = Database(database._url)
+        connection = Database(database._server)
         try:
             return str(votes(connection, voter, hand.execution_id, approved=approved))
         except Conflict:
@@ -164,7 +164,7 @@ def test_ten_people_at_once_where_three_must_agree(database: Database) -> None:
 
 def tries(database: Database, hand: Hand) -> str:
     """Approve on a connection of one's own; what came of it."""
-    connection = Database(database._url)
+    connection = Database(database._server)
     try:
         return str(votes(connection, person("ann"), hand.execution_id))
     except Conflict as error:
@@ -178,7 +178,7 @@ def test_approval_and_cancelling_at_once_have_one_outcome(database: Database, ro
     hand = asking(database)
 
     def cancel() -> str:
-        connection = Database(database._url)
+        connection = Database(database._server)
         try:
             with connection.transaction() as tx:
                 executions_by_people.cancel(tx, hand.execution_id, "bob", "")

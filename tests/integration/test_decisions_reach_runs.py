@@ -192,7 +192,7 @@ def test_a_token_that_arrives_while_a_decision_is_handed_over_is_answered_too(da
 
     def another_comes(task_token: str, given: dict[str, object]) -> bool:
         if task_token == "token-1":
-            with closing(Database(database._url)) as own:
+            with closing(Database(database._server)) as own:
                 engine.keep_token(own, hand.execution_id, hand.state["engine_name"], "token-2", SECRETS)
         return answer(task_token, given)
 

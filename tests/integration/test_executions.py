@@ -51,7 +51,7 @@ def test_a_turn_that_is_asked_for_again_answers_the_same_and_changes_nothing(
     first = hand.call()
 
     def ask(_: int) -> advance.Advanced:
-        own = Database(database._url)
+        own = Database(database._server)
         try:
             return advance.advance(own, first, MEANS)
         finally:
@@ -241,7 +241,7 @@ def test_a_decision_counts_once_and_reaches_the_machine(database: Database, reme
     assert "a-task-token" not in stored
 
     def decide(number: int) -> str:
-        own = Database(database._url)
+        own = Database(database._server)
         try:
             with own.transaction() as tx:
                 voter = Voter(f"person-{number}", f"person-{number}", Via.API, f"person-{number}")

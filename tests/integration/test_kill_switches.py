@@ -114,7 +114,7 @@ def test_thrown_and_released_by_many_at_once_each_change_is_told_once(database: 
     """Whoever throws gets the one that is thrown, also when it is released at that moment."""
 
     def throw_and_release(number: int) -> tuple[bool, bool]:
-        own = Database(database._url)
+        own = Database(database._server)
         try:
             with own.transaction() as tx:
                 found, is_new = flows.throw(tx, KillLevel.GLOBAL, None, "", f"person {number}")

@@ -18,12 +18,12 @@ WAITING = "SELECT count(*) FROM pg_locks WHERE NOT granted"
 
 
 def by_another(database: Database, call: Callable[[Transaction], int]) -> int:
-    with closing(Database(database._url)) as own, own.transaction() as tx:
+    with closing(Database(database._server)) as own, own.transaction() as tx:
         return call(tx)
 
 
 def until_one_waits(database: Database) -> None:
-    with closing(Database(database._url)) as own:
+    with closing(Database(database._server)) as own:
         while rows(own, WAITING) == [(0,)]:
             pass
 

@@ -35,7 +35,7 @@ def remedy() -> Iterator[Receiver]:
 
 def by_another(database: Database, call: Callable[[Transaction], object]) -> str:
     """What comes of a change that somebody else makes, over a connection of their own."""
-    with closing(Database(database._url)) as own:
+    with closing(Database(database._server)) as own:
         try:
             with own.transaction() as tx:
                 call(tx)
@@ -45,13 +45,13 @@ def by_another(database: Database, call: Callable[[Transaction], object]) -> str
 
 
 def directive_of_another(database: Database, call: Call) -> str:
-    with closing(Database(database._url)) as own:
+    with closing(Database(database._server)) as own:
         return str(advance.advance(own, call, MEANS).directive["kind"])
 
 
 def until_it_waits(database: Database, other: Future[str]) -> None:
     """Until somebody waits for a lock, or needed none."""
-    with closing(Database(database._url)) as own:
+    with closing(Database(database._server)) as own:
         while not other.done() and rows(own, WAITING) == [(0,)]:
             pass
 
@@ -113,7 +113,7 @@ def test_runners_of_the_same_step_at_once(database: Database, remedy: Receiver, 
 
         def run(_: int, hand: Hand = hand) -> bool:
             means = call_webhook.Means(safe_http.request, SECRETS, (host,))
-            with closing(Database(database._url)) as own:
+            with closing(Database(database._server)) as own:
                 return call_webhook.call(own, hand.execution_id, hand.state["engine_name"], hand.state["seq"], means)
 
         with ThreadPoolExecutor(8) as runners:

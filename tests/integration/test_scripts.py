@@ -138,7 +138,7 @@ def test_a_name_that_comes_back_takes_no_version_that_there_was(functions: Funct
 
 def test_registered_changed_and_deleted_by_many_at_once_no_version_comes_twice(database: Database) -> None:
     def once(number: int) -> int | None:
-        own = Database(database._url)
+        own = Database(database._server)
         try:
             with own.transaction() as tx:
                 values = {"content": f"echo {number}", "interpreter": "bash", "timeout_seconds": 30}

@@ -174,7 +174,7 @@ class TestOverHttp:
 
     def test_written_by_many_at_once_each_write_counts(self, functions: Functions, database: Database) -> None:
         def write(number: int) -> int:
-            own = Database(database._url)
+            own = Database(database._server)
             try:
                 with own.transaction() as tx:
                     return flows.put(tx, SECRETS, "TOKEN", f"value-{number}", "", "ann")[0].version
@@ -207,7 +207,7 @@ class TestUse:
             # As they lie in the table, B comes first; a re-encryption goes by name.
             for name in ("B", "A"):
                 flows.put(tx, SECRETS, name, f"value of {name}", "", "ann")
-        step, another = Database(database._url), Database(database._url)
+        step, another = Database(database._server), Database(database._server)
         lock = "SELECT FROM medic.secrets WHERE name = %(name)s FOR UPDATE"
         try:
             with ThreadPoolExecutor(1) as others, another.transaction() as tx:
@@ -264,7 +264,7 @@ class TestKeysThatChange:
         newest = sealer(a_new_key(), (SECRETS_KEY,), "")
 
         def renew(_: int) -> int:
-            own = Database(database._url)
+            own = Database(database._server)
             try:
                 return flows.reencrypt(own, newest, "ann")[0]
             finally:

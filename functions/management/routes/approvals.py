@@ -61,7 +61,7 @@ def shown(sent: Sent, token: PathToken) -> Response[str]:
         opened = _opened(token)
     except MedicError as error:
         return pages.failed(error)
-    return _question(sent.headers, opened) if opened.shown.request.is_open else approval.over(opened.shown)
+    return _question(sent, opened) if opened.shown.request.is_open else approval.over(opened.shown)
 
 
 @door.route(router, "HEAD", "/approvals/<token>", needs=None, limited=Endpoints.PAGE, tag=TAG, listed=False)
@@ -85,9 +85,9 @@ def decided(sent: Sent, token: PathToken) -> Response[str]:
     try:
         counted = _decide(sent, fields, opened)
     except Conflict as error:
-        return _too_late(sent.headers, token, error)
+        return _too_late(sent, token, error)
     except MedicError as error:
-        return _question(sent.headers, opened, error)
+        return _question(sent, opened, error)
     door.relay()
     return approval.thanks(opened.shown, counted)
 
@@ -101,9 +101,9 @@ def _opened(token: str) -> Opened:
         return Opened(token, link, show(tx, link.request_id, door.SETTINGS.allowed_webhook_hosts))
 
 
-def _question(headers: Mapping[str, str], opened: Opened, error: MedicError | None = None) -> Response[str]:
-    cookie = forms.cookie(headers)
-    is_secure = door.SETTINGS.base_url.startswith("https://")
+def _question(sent: Request, opened: Opened, error: MedicError | None = None) -> Response[str]:
+    cookie = forms.cookie(sent.headers)
+    is_secure = door.base_url(sent).startswith("https://")
     form = forms.value(cookie, bytes(opened.link.digest))
     given = {"Set-Cookie": forms.set_cookie(cookie, PATH, is_secure=is_secure)}
     return approval.question(opened.shown, opened.asks, opened.link.key_name, form, error, given)
@@ -160,12 +160,12 @@ def _whoever_has_the_code(fields: Mapping[str, str], opened: Opened) -> Voter:
     return Voter(f"link:{opened.link.link_id}", known_as, Via.LINK)
 
 
-def _too_late(headers: Mapping[str, str], token: str, error: Conflict) -> Response[str]:
+def _too_late(sent: Request, token: str, error: Conflict) -> Response[str]:
     """Somebody else was faster, or the clock; or this voter has voted already."""
     try:
         opened = _opened(token)
     except MedicError as other:
         return pages.failed(other)
     if opened.shown.request.is_open:
-        return _question(headers, opened, error)
+        return _question(sent, opened, error)
     return approval.over(opened.shown, too_late=True)

@@ -12,6 +12,7 @@ from aws_lambda_powertools.event_handler.api_gateway import Router
 import door
 import medic_core
 from medic_core import telemetry
+from medic_core.credentials import SecretText
 from medic_core.domain.access.rate_limits import Endpoints
 from medic_core.errors import Unavailable
 from medic_core.store import health
@@ -49,7 +50,7 @@ def whole() -> Response[Health]:
         monitor=_monitor(found),
         queue=_component(is_well=_queue_answers()),
         redis=_redis(),
-        slack=_configured(settings.slack_api_token and settings.slack_channel_id),
+        slack=_configured(settings.slack_api_token, settings.slack_channel_id),
         pagerduty=_configured(settings.pagerduty_routing_key),
         webhook=_configured(settings.webhook_url),
     )
@@ -128,7 +129,7 @@ def _monitor(found: DatabaseHealth | None) -> Monitor:
 
 
 def _redis() -> OptionalComponent:
-    if not door.SETTINGS.redis_url:
+    if not door.SETTINGS.redis:
         return OptionalComponent(status="not_configured")
     return OptionalComponent(status="healthy" if door.REDIS.call("PING") == "PONG" else "unhealthy")
 
@@ -137,8 +138,13 @@ def _component(*, is_well: bool) -> Component:
     return Component(status="healthy" if is_well else "unhealthy")
 
 
-def _configured(setting: str) -> Configured:
-    return Configured(status="configured" if setting else "not_configured")
+def _configured(secret: SecretText, other: str = "set") -> Configured:
+    """A secret that cannot be read now is as good as none."""
+    try:
+        is_set = bool(secret.value and other)
+    except Unavailable:
+        is_set = False
+    return Configured(status="configured" if is_set else "not_configured")
 
 
 def _status(*, is_well: bool) -> HTTPStatus:

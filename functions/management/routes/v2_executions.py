@@ -134,4 +134,4 @@ def _link(tx: Transaction, approval: ReadApproval, caller: Visitor) -> str | Non
     if approval.status is not ApprovalStatus.PENDING or not caller.key.allows(Scope.WRITE):
         return None
     token = approval_links.give_to_key(tx, approval.request_id, caller.key)
-    return f"{door.SETTINGS.base_url}/approvals/{token}"
+    return f"{door.base_url(caller.request)}/approvals/{token}"

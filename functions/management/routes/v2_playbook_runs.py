@@ -73,10 +73,11 @@ def triggered(
     sent: Sent, playbook_id: PathId, wanted: Annotated[Execution, Body()] = Execution()
 ) -> Response[Envelope[StartedExecution]]:
     """Start a playbook from a program that sends the trigger's secret as X-Webhook-Secret."""
-    if not door.SETTINGS.trigger_secret:
+    secret = door.SETTINGS.trigger_secret.value
+    if not secret:
         raise Unavailable(NOT_CONFIGURED)
     said = sent.headers.get("x-webhook-secret", "")
-    if not hmac.compare_digest(said.encode(errors="replace"), door.SETTINGS.trigger_secret.encode()):
+    if not hmac.compare_digest(said.encode(errors="replace"), secret.encode()):
         raise Unauthorized("X-Webhook-Secret is missing or wrong.", reason="webhook_secret")
     if wanted.dry_run:
         raise BadRequest("dry_run: ask for it with a key, at /v2/playbooks/{playbook_id}/execute.")

@@ -67,7 +67,7 @@ def interacted(sent: Sent) -> Response[Envelope[Nothing]]:
     if len(sent.body) > LONGEST_BODY:
         raise TooLarge(f"The body must not be longer than {LONGEST_BODY} bytes.")
     timestamp, signature = (sent.headers.get(f"x-slack-{name}", "") for name in ("request-timestamp", "signature"))
-    secret = door.SETTINGS.slack_signing_secret
+    secret = door.SETTINGS.slack_signing_secret.value
     if not is_from_slack(secret, timestamp, sent.body, signature, sent.received_at):
         raise Forbidden("This does not come from Slack, or too late, or SLACK_SIGNING_SECRET is not set.")
     if not sent.headers.get("content-type", "").lower().startswith(FORM_TYPE):

@@ -14,7 +14,7 @@ from medic_core.store.connection import Database
 from medic_core.telemetry import Metric
 
 SETTINGS = config.from_environment()
-DATABASE = Database(SETTINGS.database_url)
+DATABASE = Database(SETTINGS.database)
 NOTIFICATIONS = SqsQueue(SETTINGS.notifications_url)
 MEANS = Means(
     sealer(SETTINGS.secrets_key, SETTINGS.former_secrets_keys, SETTINGS.kms_key_id),

@@ -9,7 +9,7 @@ from medic_core.flows import advance
 from medic_core.store.connection import Database
 
 SETTINGS = config.from_environment()
-DATABASE = Database(SETTINGS.database_url)
+DATABASE = Database(SETTINGS.database)
 LOGGER = telemetry.logger("mark-failed")
 
 

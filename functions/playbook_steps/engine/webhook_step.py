@@ -12,7 +12,7 @@ from medic_core.flows.call_webhook import Means
 from medic_core.store.connection import Database
 
 SETTINGS = config.from_environment()
-DATABASE = Database(SETTINGS.database_url)
+DATABASE = Database(SETTINGS.database)
 MEANS = Means(
     safe_http.request,
     sealer(SETTINGS.secrets_key, SETTINGS.former_secrets_keys, SETTINGS.kms_key_id),

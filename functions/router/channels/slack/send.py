@@ -17,6 +17,7 @@ from medic_core.domain.alerting.alerts import AlertEvent
 from medic_core.domain.routing.messages import Group, Message, Notice, NoticeKind, Notification
 from medic_core.domain.routing.retries import Answer
 from medic_core.domain.routing.targets import Target
+from medic_core.errors import Unavailable
 
 #: Slack says these with a 200; any other error means that repeating the message is useless.
 TEMPORARY = frozenset(
@@ -37,10 +38,11 @@ def slack(settings: Settings, seconds: float) -> ports.Channel:
     """
     # At DEBUG it writes whole messages, and with them what opens an approval.
     logging.getLogger("slack_sdk").setLevel(logging.INFO)
-    client = WebClient(settings.slack_api_token, base_url=settings.slack_api_url, timeout=max(1, int(seconds)))
+    client = WebClient(base_url=settings.slack_api_url, timeout=max(1, int(seconds)))
 
     def send(message: Message, target: Target, receipt: str | None) -> Answer:
         try:
+            client.token = settings.slack_api_token.value
             if receipt is None or isinstance(message, Group):
                 return _posted(client, target.address, message)
             if isinstance(message, Notice) and message.kind is not NoticeKind.APPROVAL_DECIDED:
@@ -48,6 +50,8 @@ def slack(settings: Settings, seconds: float) -> ports.Channel:
             return _followed(client, target.address, message, receipt)
         except SlackApiError as error:
             return _refused(error)
+        except Unavailable as error:
+            return Answer(None, error=error.message)
         except TimeoutError:
             return Answer(None, error=TIMED_OUT, timed_out=True)
         except OSError as error:

@@ -14,8 +14,10 @@ import secrets
 import time
 from collections import OrderedDict
 from dataclasses import dataclass
+from functools import cached_property
 
 from medic_core.adapters.redis_line import RedisLine
+from medic_core.credentials import SecretText
 from medic_core.domain.access.api_keys import Scope, VerifiedKey
 from medic_core.domain.access.rate_limits import Endpoints
 
@@ -35,13 +37,18 @@ class _Kept:
 class KeyCache:
     """Bounded, and forgetting. Revocation does not wait for it: the database is asked with each use."""
 
-    def __init__(self, secret: str, line: RedisLine) -> None:
-        # BLAKE2 takes keys of 64 bytes at most.
-        self._secret = hashlib.sha256((secret or secrets.token_hex(32)).encode()).digest()
+    def __init__(self, secret: SecretText | str, line: RedisLine) -> None:
+        self._text = secret
         # Without a shared secret, what this instance writes would be unreadable for the others.
         self._line = line if secret else RedisLine("")
         self._kept: OrderedDict[str, _Kept] = OrderedDict()
         self._noted_until: OrderedDict[str, float] = OrderedDict()
+
+    @cached_property
+    def _secret(self) -> bytes:
+        """BLAKE2 takes keys of 64 bytes at most. Raises Unavailable."""
+        text = self._text if isinstance(self._text, str) else self._text.value
+        return hashlib.sha256((text or secrets.token_hex(32)).encode()).digest()
 
     def get(self, presented: str) -> VerifiedKey | None:
         """What is known of a key as it was presented, if it was seen lately."""

@@ -10,6 +10,9 @@ import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, cast
 
+from medic_core.credentials import Server, here
+from medic_core.errors import Unavailable
+
 if TYPE_CHECKING:
     from redis.connection import Connection
 
@@ -42,18 +45,19 @@ class RedisLine:
     Without a URL there is no Redis, and every answer is None.
     """
 
-    def __init__(self, url: str, on_away: Callable[[], None] = lambda: None) -> None:
-        self._url = url
+    def __init__(self, server: Server | str, on_away: Callable[[], None] = lambda: None) -> None:
+        self._server = here(server) if isinstance(server, str) else server
         self._on_away = on_away
         self._connection: Connection | None = None
         self._under_way: Question | None = None
         self._avoid_until = 0.0
         self._used_at = 0.0
+        self._is_refused = False
 
     @property
     def is_open(self) -> bool:
         """Whether Redis is there as far as anybody knows."""
-        return bool(self._url) and time.monotonic() >= self._avoid_until
+        return bool(self._server) and time.monotonic() >= self._avoid_until
 
     def ask(self, *command: str | bytes | int | float) -> Question:
         """Send a command without waiting for the reply. A question that is under way is heard out first."""
@@ -66,7 +70,7 @@ class RedisLine:
 
         try:
             self._ready().send_command(*command, check_health=False)  # type: ignore[no-untyped-call]
-        except (RedisError, OSError):
+        except (RedisError, OSError, Unavailable):
             self._give_up()
             return Question(self, is_sent=False)
         self._under_way = Question(self, is_sent=True)
@@ -109,10 +113,11 @@ class RedisLine:
     def _connect(self) -> Connection:
         from redis.backoff import NoBackoff  # noqa: PLC0415  (as in `ask`)
         from redis.connection import ConnectionPool  # noqa: PLC0415
+        from redis.exceptions import AuthenticationError, ResponseError  # noqa: PLC0415
         from redis.retry import Retry  # noqa: PLC0415
 
         pool = ConnectionPool.from_url(
-            self._url,
+            self._url(),
             socket_timeout=PATIENCE_SECONDS,
             socket_connect_timeout=PATIENCE_SECONDS,
             retry=Retry(NoBackoff(), 0),
@@ -121,8 +126,17 @@ class RedisLine:
             decode_responses=True,
         )
         connection = cast("Connection", pool.make_connection())
-        connection.connect()  # type: ignore[no-untyped-call]
+        try:
+            connection.connect()  # type: ignore[no-untyped-call]
+        except (AuthenticationError, ResponseError):
+            # The next call, once the line is no longer avoided, looks whether the password was changed.
+            self._is_refused = True
+            raise
+        self._is_refused = False
         return connection
+
+    def _url(self) -> str:
+        return self._server.renewed_url() if self._is_refused else self._server.full_url()
 
     def _has_ended(self, connection: Connection) -> bool:
         """Whether the server has hung up on a line that was idle for a while: what it has to read is its end."""

@@ -21,6 +21,8 @@ from typing import Any, Protocol
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
+from medic_core.credentials import SecretText
+
 VERSION = 1
 HEADER_LENGTH = 4
 KEY_BYTES = 32
@@ -77,8 +79,8 @@ class LocalKeys:
 
     kind = Kind.LOCAL
 
-    def __init__(self, current: str, former: Sequence[str], variable: str) -> None:
-        self._texts = (current, *former)
+    def __init__(self, current: SecretText | str, former: SecretText | Sequence[str], variable: str) -> None:
+        self._current, self._former = current, former
         self._variable = variable
 
     def __repr__(self) -> str:
@@ -87,8 +89,10 @@ class LocalKeys:
     @cached_property
     def _keys(self) -> dict[bytes, bytes]:
         """By their names, the current one first."""
-        keys = [self._key(text) for text in self._texts]
-        return {_digest(key): key for key in keys}
+        former = _several(self._former.value) if isinstance(self._former, SecretText) else list(self._former)
+        current = self._current.value if isinstance(self._current, SecretText) else self._current
+        texts = [current, *former] if current or not former else former
+        return {_digest(key): key for key in map(self._key, texts)}
 
     def _key(self, text: str) -> bytes:
         try:
@@ -234,14 +238,21 @@ def _bound(context: Context) -> bytes:
     return json.dumps(dict(context), sort_keys=True, separators=(",", ":")).encode()
 
 
-def sealer(key: str, former: Sequence[str], kms_key_id: str, variable: str = "MEDIC_SECRETS_KEY") -> Sealer:
+def _several(text: str) -> list[str]:
+    return [one.strip() for one in text.split(",") if one.strip()]
+
+
+def sealer(
+    key: SecretText | str,
+    former: SecretText | Sequence[str],
+    kms_key_id: str,
+    variable: str = "MEDIC_SECRETS_KEY",
+) -> Sealer:
     """The sealer for what is configured: KMS seals where it is, and local keys go on opening what they sealed.
 
     A missing or malformed key is told at the first use, as a NoKey that names `variable`; nothing is read before.
     """
     sources: list[Keys] = [KmsKeys(kms_key_id)] if kms_key_id else []
-    if key:
+    if key or former:
         sources.append(LocalKeys(key, former, variable))
-    elif former:
-        sources.append(LocalKeys(former[0], former[1:], variable))
     return Sealer(sources or [NoKeys(variable)])

@@ -29,9 +29,9 @@ class Limits:
     @classmethod
     def from_settings(cls, settings: Settings, line: RedisLine) -> Limits:
         """With the limiter that the operator chose. Raises ValueError where it cannot be had."""
-        if settings.limiter_type is LimiterType.REDIS and not settings.redis_url:
+        if settings.limiter_type is LimiterType.REDIS and not settings.redis:
             raise ValueError("MEDIC_RATE_LIMITER_TYPE is redis, but REDIS_URL is empty")
-        in_memory = settings.limiter_type is LimiterType.MEMORY or not settings.redis_url
+        in_memory = settings.limiter_type is LimiterType.MEMORY or not settings.redis
         return cls(MemoryLimiter() if in_memory else RedisLimiter(line), settings.rate_limits)
 
     def of_key(self, endpoints: Endpoints, key: VerifiedKey) -> Admission:

@@ -27,10 +27,12 @@ class Request:
     body: bytes
     remote_address: str
     received_at: datetime
+    origin: str
 
     @classmethod
     def from_event(cls, event: Mapping[str, Any]) -> Request:
-        http = event["requestContext"]["http"]
+        context = event["requestContext"]
+        http, domain = context["http"], context.get("domainName")
         text = event.get("body") or ""
         cookies = event.get("cookies")
         return cls(
@@ -41,7 +43,9 @@ class Request:
             query=dict(parse_qsl(event.get("rawQueryString") or "", keep_blank_values=True)),
             body=b64decode(text) if event.get("isBase64Encoded") else text.encode("utf-8", "surrogatepass"),
             remote_address=http["sourceIp"],
-            received_at=datetime.fromtimestamp(event["requestContext"]["timeEpoch"] / 1000, UTC),
+            received_at=datetime.fromtimestamp(context["timeEpoch"] / 1000, UTC),
+            # The gateway's own name or one that it was given, not what a client says.
+            origin=f"https://{domain}" if domain else "",
         )
 
     def json_object(self, limit: int = JSON_LIMIT) -> dict[str, Any]:

@@ -16,6 +16,7 @@ from medic_core.store import api_keys, connection
 from medic_core.store.api_keys import ApiKey
 from medic_core.store.connection import Database, Transaction
 
+OPERATORS_ID = "admin"
 KEY_ID_BYTES = 6
 SECRET_BYTES = 32
 
@@ -29,8 +30,11 @@ class Shown:
 
 
 def ensure_admin_key(database: Database, text: str, hasher: Hasher) -> None:
-    """Let the operator's own key in; given again, it changes nothing. Raises BadRequest for what is not a key."""
-    key = parse(text)
+    """Let the operator's own key in; given again, it changes nothing. Raises BadRequest for what is not a key.
+
+    Without the form of a key it is the secret of the key whose id is `admin`.
+    """
+    key = parse(text) or parse(written(OPERATORS_ID, text))
     if key is None:
         raise BadRequest(
             "MEDIC_ADMIN_API_KEY must look like mdk_<id>_<secret>, with a secret of 43 characters or more."

@@ -13,12 +13,16 @@ import psycopg
 from psycopg.abc import PQGen
 from psycopg.rows import TupleRow, scalar_row
 
+from medic_core.credentials import Server, here
 from medic_core.errors import Unavailable
 
 RV = TypeVar("RV")
 #: A connection inside a transaction: nothing that waits for a network may happen while one is held.
 Transaction: TypeAlias = psycopg.Connection[TupleRow]
 
+#: What each session of Medic's has. A proxy takes no such options, and shares sessions out: `store.session_defaults`
+#: gives them to the role.
+SESSION: Final = {"TimeZone": "UTC", "statement_timeout": "20000", "lock_timeout": "10000"}
 #: Found dead by the kernel after this, not after minutes of retransmission.
 CONNECT: Final = {
     "connect_timeout": 2,
@@ -26,9 +30,11 @@ CONNECT: Final = {
     "keepalives_idle": 30,
     "keepalives_interval": 5,
     "keepalives_count": 3,
-    "options": "-c TimeZone=UTC -c statement_timeout=20000 -c lock_timeout=10000",
     "application_name": "medic",
 }
+DIRECTLY: Final = {"options": " ".join(f"-c {name}={value}" for name, value in SESSION.items())}
+#: Nor can a proxy share out a connection on which statements were prepared.
+POOLED: Final = {"prepare_threshold": None}
 #: Answers are waited for this long; where somebody waits for us in turn, less. The statement timeout is below it, so
 #: that a slow statement is ended by the server, and only a server that is hung by us.
 PATIENCE: Final = timedelta(seconds=25)
@@ -39,6 +45,10 @@ TRUSTED_SECONDS: Final = 30.0
 #: After a failed connection, nobody tries again for this long: the way around it stays fast.
 AVOIDED_SECONDS: Final = 2.0
 
+#: Where the role lacks its defaults. It costs a proxy the sharing of this connection, and wrong times would cost more.
+SET_TIME_ZONE: Final = "SET TIME ZONE 'UTC'"
+#: What a server says that has looked at who asks. What does not reach it says something else.
+REFUSED: Final = "FATAL"
 NOW: Final = "SELECT now()"
 ALIVE: Final = "SELECT 1"
 
@@ -55,8 +65,8 @@ class BoundedConnection(psycopg.Connection[TupleRow]):
 class Database:
     """Postgres through one lazily made connection, remade when it has broken. Not for several threads at once."""
 
-    def __init__(self, url: str, patience: timedelta = PATIENCE) -> None:
-        self._url = url
+    def __init__(self, server: Server | str, patience: timedelta = PATIENCE) -> None:
+        self._server = here(server) if isinstance(server, str) else server
         self._patience = patience.total_seconds()
         self._connection: Transaction | None = None
         self._used_at = 0.0
@@ -106,12 +116,31 @@ class Database:
         if time.monotonic() < self._avoid_until:
             raise Unavailable
         try:
-            connection = BoundedConnection.connect(self._url, autocommit=True, **CONNECT)  # type: ignore[arg-type]
-            connection.patience = self._patience
-            return connection
+            connection = self._connect_with_renewed_credentials()
         except psycopg.OperationalError:
             self._avoid_until = time.monotonic() + AVOIDED_SECONDS
             raise
+        connection.patience = self._patience
+        if connection.info.parameter_status("TimeZone") != SESSION["TimeZone"]:
+            connection.execute(SET_TIME_ZONE)
+        return connection
+
+    def _connect_with_renewed_credentials(self) -> BoundedConnection:
+        """A password that was changed since it was read is read again, once."""
+        url = self._server.full_url()
+        try:
+            return self._connect_to(url)
+        except psycopg.OperationalError as error:
+            if not self._server.credentials.is_elsewhere or REFUSED not in str(error):
+                raise
+            renewed = self._server.renewed_url()
+            if renewed == url:
+                raise
+        return self._connect_to(renewed)
+
+    def _connect_to(self, url: str) -> BoundedConnection:
+        how = CONNECT | (POOLED if self._server.is_pooled else DIRECTLY)
+        return BoundedConnection.connect(url, autocommit=True, **how)  # type: ignore[arg-type]
 
     @contextmanager
     def _translated(self) -> Iterator[None]:
