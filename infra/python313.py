@@ -36,9 +36,7 @@ def find(environment: Mapping[str, str]) -> Path:
     for candidate in candidates(environment):
         if found := _tried(candidate):
             return found
-    raise Missing(
-        "Python 3.13 (Lambda's) is needed and was not found: PYTHON313=/path/to/python3.13 names one."
-    )
+    raise Missing("Python 3.13 (Lambda's) is needed and was not found: PYTHON313=/path/to/python3.13 names one.")
 
 
 def candidates(environment: Mapping[str, str]) -> Iterator[str]:
