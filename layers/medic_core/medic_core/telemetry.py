@@ -20,6 +20,7 @@ class Metric(StrEnum):
     ALERTS_OPENED = "AlertsOpened"
     SWEEPS_HELD = "SweepsHeld"
     SWEEPS_COMPLETED = "SweepsCompleted"
+    DEADLINE_LAG = "DeadlineLag"  #: in seconds
     DELIVERED = "NotificationsDelivered"
     DELIVERIES_POSTPONED = "NotificationsPostponed"
     DELIVERIES_FAILED = "NotificationsFailed"
