@@ -28,14 +28,14 @@ USELESS_FILES = ("*.pyi", "*.pyx", "*.pxd", "*.c", "*.h", "*.cpp")
 USELESS_NOTES = ("RECORD", "INSTALLER", "REQUESTED", "WHEEL", "direct_url.json")
 
 
-def build(source: Path, target: Path, runs_at: str, architecture: str) -> None:
-    """Build `source` into `target`; `runs_at` is where that will lie, for tracebacks. Raises CalledProcessError."""
+def build(source: Path, target: Path, architecture: str) -> None:
+    """Build `source` into `target`. Raises CalledProcessError."""
     target.mkdir(parents=True, exist_ok=True)
     if (source / LOCKED).exists():
         _install(source / LOCKED, target, architecture)
         _strip(target)
     shutil.copytree(source, target, dirs_exist_ok=True, ignore=shutil.ignore_patterns(*NOT_CODE))
-    _compile(target, runs_at)
+    _compile(target)
 
 
 def _install(locked: Path, target: Path, architecture: str) -> None:
@@ -66,27 +66,21 @@ def _useless(target: Path) -> Iterator[Path]:
             yield from (file for pattern in USELESS_FILES for file in package.rglob(pattern))
 
 
-def _compile(target: Path, runs_at: str) -> None:
+def _compile(target: Path) -> None:
     """Bytecode that nobody checks against its source, which does not change there."""
-    compiled = compileall.compile_dir(
-        target,
-        quiet=1,
-        stripdir=str(target),
-        prependdir=runs_at,
-        invalidation_mode=PycInvalidationMode.UNCHECKED_HASH,
-        force=True,
-    )
+    never_checked = PycInvalidationMode.UNCHECKED_HASH
+    compiled = compileall.compile_dir(target, quiet=1, invalidation_mode=never_checked, force=True)
     if not compiled:
         raise SystemExit(f"{target}: not all of it could be compiled.")
 
 
 def main() -> int:
-    source, target, *rest = sys.argv[1:]
+    source, target = map(Path, sys.argv[1:])
     architecture = os.environ.get("MEDIC_ARCHITECTURE") or "x86_64"
     if architecture not in PLATFORMS:
         print(f"MEDIC_ARCHITECTURE must be {' or '.join(PLATFORMS)}, not {architecture}.", file=sys.stderr)
         return 1
-    build(Path(source), Path(target).resolve(), rest[0] if rest else "/var/task", architecture)
+    build(source, target.resolve(), architecture)
     return 0
 
 
