@@ -41,12 +41,10 @@ def build(source: Path, target: Path, architecture: str) -> None:
 def _install(locked: Path, target: Path, architecture: str) -> None:
     platforms = [part for name in PLATFORMS[architecture] for part in ("--platform", name)]
     version = ".".join(map(str, sys.version_info[:2]))
-    subprocess.run(
-        [sys.executable, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--no-input", "--no-compile"]
-        + ["--require-hashes", "--no-deps", "--only-binary", ":all:", "--implementation", "cp"]
-        + ["--python-version", version, *platforms, "--target", str(target), "--requirement", str(locked)],
-        check=True,
-    )
+    pip = [sys.executable, "-m", "pip", "--quiet", "--disable-pip-version-check", "--no-input"]
+    what = ["--require-hashes", "--no-deps", "--requirement", str(locked)]
+    kind = ["--only-binary", ":all:", "--implementation", "cp", "--python-version", version, *platforms]
+    subprocess.run([*pip, "install", "--no-compile", *kind, *what, "--target", str(target)], check=True)
 
 
 def _strip(target: Path) -> None:

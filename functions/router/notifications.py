@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from typing import Any
 
 from channels import CHANNELS
@@ -42,12 +43,17 @@ def _senders(seconds: float) -> Mapping[Channel, ports.Channel]:
     return {channel: make(SETTINGS, seconds) for channel, make in CHANNELS.items()}
 
 
-QUICK, PATIENT = _senders(QUICK_SECONDS), _senders(PATIENT_SECONDS)
+SENDERS, PATIENT_SENDERS = _senders(QUICK_SECONDS), _senders(PATIENT_SECONDS)
 
 
-def _means(senders: Mapping[Channel, ports.Channel], *, patient: bool) -> Means:
-    defaults = SETTINGS.defaults
-    return Means(senders, QUEUE, SLOW_QUEUE, defaults, SETTINGS.group_alerts_from, SETTINGS.base_url, patient)
+def quick() -> Means:
+    """What first tries are made with. Raises Unavailable where the default channel's secrets cannot be read."""
+    return Means(SENDERS, QUEUE, SLOW_QUEUE, SETTINGS.defaults, SETTINGS.group_alerts_from, SETTINGS.base_url)
+
+
+def patient() -> Means:
+    """What is tried again with, where the first try took too long."""
+    return replace(quick(), channels=PATIENT_SENDERS, patient=True)
 
 
 def handler(event: dict[str, Any], context: object) -> dict[str, Any]:  # noqa: ARG001
@@ -56,8 +62,8 @@ def handler(event: dict[str, Any], context: object) -> dict[str, Any]:  # noqa: 
     What a receiver does never fails a message: the delivery's own row says when it is tried again.
     """
     failures = []
-    quick: list[int] = []
-    patient: list[int] = []
+    at_once: list[int] = []
+    slow: list[int] = []
     later: list[int] = []
     nobody = 0
     is_news = False
@@ -65,7 +71,7 @@ def handler(event: dict[str, Any], context: object) -> dict[str, Any]:  # noqa: 
         try:
             message = queue_messages.parse(record["body"])
             if isinstance(message, MakeDelivery):
-                (patient if message.patient else quick).append(message.delivery_id)
+                (slow if message.patient else at_once).append(message.delivery_id)
                 continue
             made = _planned(message)
             is_news |= isinstance(message, PlanNotification)
@@ -73,13 +79,13 @@ def handler(event: dict[str, Any], context: object) -> dict[str, Any]:  # noqa: 
             LOGGER.exception("message left to the queue", message_id=record["messageId"])
             failures.append({"itemIdentifier": record["messageId"]})
             continue
-        quick += made.now
+        at_once += made.now
         later += made.later
         nobody += made.nobody
     told = [_queued(later)]
     told += [
-        make_deliveries(DATABASE, dict.fromkeys(quick), _means(QUICK, patient=False)),
-        make_deliveries(DATABASE, dict.fromkeys(patient), _means(PATIENT, patient=True)),
+        make_deliveries(DATABASE, dict.fromkeys(at_once), quick()),
+        make_deliveries(DATABASE, dict.fromkeys(slow), patient()),
     ]
     _report(told, nobody)
     if is_news:

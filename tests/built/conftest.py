@@ -13,6 +13,7 @@ from uuid import uuid4
 
 import psycopg
 import pytest
+from psycopg.sql import SQL, Identifier, Literal
 
 from medic_core.flows.keys import ensure_admin_key
 from medic_core.store.connection import Database
@@ -93,8 +94,7 @@ class Account:
     def set_password(self, password: str) -> None:
         """From now on new connections need this one."""
         with psycopg.connect(self.database_url, autocommit=True) as admin:
-            literal = psycopg.sql.Literal(password)
-            admin.execute(psycopg.sql.SQL("ALTER ROLE {} PASSWORD {}").format(psycopg.sql.Identifier(self.role), literal))
+            admin.execute(SQL("ALTER ROLE {} PASSWORD {}").format(Identifier(self.role), Literal(password)))
 
     def _secret(self, content: dict[str, str]) -> str:
         text = json.dumps(content)

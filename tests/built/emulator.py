@@ -1,6 +1,6 @@
 """What was built, run as AWS runs it: the Lambda Runtime Interface Emulator, Lambda's own Python, the built layer.
 
-No source tree is on any path. The emulator's binary comes with the SAM CLI, the runtime's client with requirements/runtime.txt.
+No source tree is on any path. The emulator comes with the SAM CLI, the runtime's client with requirements/runtime.txt.
 """
 
 from __future__ import annotations
@@ -21,6 +21,7 @@ import urllib3
 from samtranslator.yaml_helper import yaml_parse
 
 from local.servers import free_port
+from tests.fixtures.functions import gateway_event
 
 ROOT = Path(__file__).parents[2]
 TOOLS = Path(os.environ.get("MEDIC_TOOLS", ROOT / ".venv"))
@@ -139,8 +140,6 @@ class BuiltFunction:
 
     def http(self, method: str, path: str, body: Any = None, **headers: str) -> dict[str, Any]:
         """A request as API Gateway hands it on."""
-        from tests.fixtures.functions import gateway_event
-
         answer = self.invoke(gateway_event(method, path, body, headers)).payload
         assert "statusCode" in answer, answer
         found: dict[str, Any] = answer

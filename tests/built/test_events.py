@@ -13,6 +13,7 @@ from tests.builders import a_service, rows
 from tests.built.conftest import PASSWORD, Account
 from tests.built.emulator import Build, BuiltFunction
 from tests.contract.test_events import recorded
+from tests.fixtures.functions import ADMIN_KEY
 
 Start = Callable[..., BuiltFunction]
 
@@ -82,8 +83,6 @@ def test_the_router_sends_what_the_queue_brings(start: Start, database: Database
 
 
 def test_heartbeats_and_the_api_see_one_database(start: Start, database: Database) -> None:
-    from tests.fixtures.functions import ADMIN_KEY
-
     management, heartbeat = start("ManagementFunction"), start("HeartbeatFunction")
     key = {"x_api_key": ADMIN_KEY}
     body = {"heartbeat_name": "built", "service_name": "built", "alert_interval": 5}

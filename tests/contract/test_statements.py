@@ -26,6 +26,9 @@ NO_STATEMENTS = {
     "delivery_lists.COLUMNS",
     "delivery_lists.JOINED",
     "health.NEWEST_MIGRATION",
+    "connection.REFUSED",
+    "connection.SET_TIME_ZONE",
+    "session_defaults.GIVE",
 }
 
 

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from local.settings import PARAMETERS
+from local.settings import FIXED, PARAMETERS, SECRETS, SERVERS
 from local.template import FUNCTION, MACHINE, Template
 from medic_core.domain.repair.advance import RUNNER_MARGIN
 from medic_core.domain.repair.execution import DirectiveKind
@@ -21,6 +21,8 @@ TEMPLATE = Template(ROOT / "infra" / "template.yaml")
 RESOURCES: dict[str, Any] = TEMPLATE.content["Resources"]
 FUNCTIONS = {name: resource["Properties"] for name, resource in RESOURCES.items() if resource["Type"] == FUNCTION}
 QUEUES = {name: resource["Properties"] for name, resource in RESOURCES.items() if resource["Type"] == "AWS::SQS::Queue"}
+#: Lambda sets these itself.
+GIVEN_BY_LAMBDA = {"AWS_SESSION_TOKEN"}
 #: What Medic is about: words that the stage has no use for.
 GLOSSARY = re.compile(r"heartbeat|alert|playbook|pagerduty_|slack_|sweep\b|router|deadline", re.IGNORECASE)
 
@@ -32,7 +34,7 @@ def read_variables() -> set[str]:
         str(node.args[0].value)
         for node in ast.walk(ast.parse(source))
         if isinstance(node, ast.Call)
-        and getattr(node.func, "id", "") in {"text", "limit", "number", "several"}
+        and getattr(node.func, "attr", "") in {"text", "limit", "number", "several", "secret"}
         and isinstance(node.args[0], ast.Constant)
     }
 
@@ -41,7 +43,7 @@ def set_variables() -> set[str]:
     found = set(TEMPLATE.content["Globals"]["Function"]["Environment"]["Variables"])
     for properties in FUNCTIONS.values():
         found |= set(properties.get("Environment", {}).get("Variables", {}))
-    return {name for name in found if not name.startswith("POWERTOOLS_")}
+    return {name for name in found if not name.startswith("POWERTOOLS_")} | GIVEN_BY_LAMBDA
 
 
 def test_every_variable_that_is_read_is_set_and_the_reverse() -> None:
@@ -49,8 +51,9 @@ def test_every_variable_that_is_read_is_set_and_the_reverse() -> None:
 
 
 def test_every_parameter_of_the_stage_is_one_of_the_template() -> None:
-    assert set(PARAMETERS.values()) <= set(TEMPLATE.content["Parameters"])
-    assert set(PARAMETERS) <= read_variables()
+    named = {*PARAMETERS.values(), *SECRETS.values(), *SERVERS.values(), *FIXED}
+    assert named <= set(TEMPLATE.content["Parameters"])
+    assert {*PARAMETERS, *SECRETS, *SERVERS} <= read_variables()
 
 
 @pytest.mark.parametrize("name", sorted(FUNCTIONS))
@@ -85,10 +88,13 @@ def test_every_queue_that_is_read_has_dead_letters_and_time_for_six_tries() -> N
                 assert event["Properties"]["FunctionResponseTypes"] == ["ReportBatchItemFailures"]
 
 
-def test_secrets_are_not_echoed() -> None:
-    for name, parameter in TEMPLATE.content["Parameters"].items():
-        if re.search(r"Secret|Token|Key|DatabaseUrl|RedisUrl|WebhookUrl", name):
-            assert parameter.get("NoEcho") is True, name
+def test_no_secret_is_a_parameter_or_a_variable() -> None:
+    for name in TEMPLATE.content["Parameters"]:
+        assert not re.search(r"Secret|Token|Password|RoutingKey|ApiKey", name) or name.endswith("Arn"), name
+    for name, properties in FUNCTIONS.items():
+        for variable, value in properties.get("Environment", {}).get("Variables", {}).items():
+            if variable in SECRETS or variable.endswith("_CREDENTIALS"):
+                assert value == "" or "Arn" in json.dumps(value), (name, variable)
 
 
 def test_the_stage_does_not_know_the_play() -> None:
@@ -105,14 +111,22 @@ def machine() -> tuple[str, dict[str, Any]]:
     return (ROOT / "infra" / properties["DefinitionUri"]).read_text(), properties
 
 
+def statements(name: str) -> list[dict[str, Any]]:
+    """What a role may do by a policy of its own."""
+    (policy,) = RESOURCES[f"{name}Role"]["Properties"]["Policies"]
+    found: list[dict[str, Any]] = policy["PolicyDocument"]["Statement"]
+    return found
+
+
 def test_the_state_machine_gets_what_it_names_and_may_call_that_alone() -> None:
     text, properties = machine()
     named = set(re.findall(r"\$\{(\w+)\}", text))
     assert named == set(properties["DefinitionSubstitutions"])
     functions = {name for name in named if name.endswith("Function")}
     assert functions <= set(FUNCTIONS)
-    (statement,) = properties["Policies"][0]["Statement"]
-    assert {one["Fn::GetAtt"][0] for one in statement["Resource"]} == functions
+    assert properties["Role"] == {"Fn::GetAtt": ["MachineRole", "Arn"]}
+    (invoking,) = [one for one in statements("Machine") if one["Action"] == "lambda:InvokeFunction"]
+    assert {one["Fn::GetAtt"][0] for one in invoking["Resource"]} == functions
 
 
 def test_the_state_machine_knows_every_directive() -> None:
@@ -133,10 +147,23 @@ def test_the_machine_waits_longer_than_any_of_its_functions_takes() -> None:
 
 
 def test_around_the_script_runner_there_is_nothing_worth_stealing() -> None:
-    given = FUNCTIONS["ScriptStepFunction"]["Environment"]["Variables"]
-    assert given.pop("DATABASE_URL") == ""
+    given = dict(FUNCTIONS["ScriptStepFunction"]["Environment"]["Variables"])
+    assert (given.pop("DATABASE_URL"), given.pop("DATABASE_CREDENTIALS")) == ("", "")
     assert set(given) == {"MEDIC_ORDERS_KEY", "MEDIC_KMS_KEY_ID", "MEDIC_ADDITIONAL_SCRIPT_ENV_VARS"}
-    (with_kms,) = FUNCTIONS["ScriptStepFunction"]["Policies"]
-    statements = with_kms["Fn::If"][1]["Statement"]
-    assert [statement["Action"] for statement in statements] == ["kms:Decrypt", "kms:GenerateDataKey"]
-    assert all("kms:EncryptionContext:purpose" in str(statement["Condition"]) for statement in statements)
+    allowed = [one["Fn::If"][1] for one in statements("ScriptStep")]
+    assert [one["Action"] for one in allowed] == ["kms:Decrypt", "kms:GenerateDataKey", "secretsmanager:GetSecretValue"]
+    assert all("kms:EncryptionContext:purpose" in str(one["Condition"]) for one in allowed[:2])
+    assert allowed[2]["Resource"] == {"Ref": "OrdersKeySecretArn"}
+
+
+def test_every_function_has_a_role_of_its_own_and_waits_for_the_schema() -> None:
+    for name, properties in FUNCTIONS.items():
+        assert properties["Role"] == {"Fn::GetAtt": [name.removesuffix("Function") + "Role", "Arn"]}
+        assert "Policies" not in properties
+        assert (RESOURCES[name].get("DependsOn") == "Migrations") == (name != "MigrateFunction"), name
+        assert RESOURCES[name]["Metadata"]["BuildMethod"] == "makefile"
+
+
+def test_what_is_logged_of_a_request_is_not_its_path() -> None:
+    """Paths of pings and approvals are secrets."""
+    assert not re.search(r"\$context\.(path|domainName.*path|httpMethod.*path)\b", str(RESOURCES["Api"]["Properties"]))

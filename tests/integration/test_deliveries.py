@@ -143,7 +143,7 @@ class TestUntilOneSucceeds:
     ) -> None:
         router = functions.module("notifications")
         ((event_id,),) = rows(database, "SELECT max(alert_event_id) FROM medic.alert_events")
-        router.plan_notification(database, event_id, router.DEFAULTS, 5)
+        router.plan_notification(database, event_id, router.SETTINGS.defaults, 5)
         functions.api("DELETE", "/v2/targets/1")
         functions.api("PATCH", "/v2/targets/2", {"enabled": False})
         later(functions, database, MINUTE)

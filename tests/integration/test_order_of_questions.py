@@ -27,7 +27,7 @@ RECEIPT = "C0123456789/1790000000.000042"
 def planned(functions: Functions, database: Database, kind: str) -> None:
     """Write the deliveries of the one notice of this kind, and make none."""
     ((notice_id,),) = rows(database, "SELECT notice_id FROM medic.notices WHERE kind = %(kind)s", kind=kind)
-    plan_notice(database, notice_id, functions.module("notifications").DEFAULTS)
+    plan_notice(database, notice_id, functions.module("notifications").SETTINGS.defaults)
 
 
 def of_slack(database: Database, kind: str = "approval_requested") -> int:
@@ -66,13 +66,13 @@ def test_the_end_waits_while_the_question_is_being_sent(
     end = of_slack(database, "approval_decided")
     for _ in range(3):
         time_passes(database, 3 * SECOND)
-        make_deliveries(database, [end], functions.module("notifications").QUICK)
+        make_deliveries(database, [end], functions.module("notifications").quick())
     assert told.slack.received == []
     assert statuses(database, "approval_decided")[0] == ("default:slack", "pending", None)
     with database.transaction() as tx:
         deliveries.succeed(tx, [question], Said(200), RECEIPT)
     time_passes(database, 3 * SECOND)
-    make_deliveries(database, [end], functions.module("notifications").QUICK)
+    make_deliveries(database, [end], functions.module("notifications").quick())
     edited, reply = told.slack.received
     assert (edited.path, edited.content["ts"]) == ("/api/chat.update", "1790000000.000042")
     assert (reply.content["channel"], reply.content["thread_ts"]) == ("C0123456789", "1790000000.000042")

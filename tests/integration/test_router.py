@@ -106,7 +106,7 @@ def test_a_broken_target_is_tried_after_1_5_and_30_seconds_then_given_up(
         time_passes(database, timedelta(seconds=int(wait) + 1))
         functions.notifications.drain()
         router = functions.module("notifications")
-        deliver.make_deliveries(router.DATABASE, [delivery_id], router.QUICK)
+        deliver.make_deliveries(router.DATABASE, [delivery_id], functions.module("notifications").quick())
     assert waits == [1, 5, 30]
     assert len(told.webhook.received) == 4
     assert len({received.headers["webhook-id"] for received in told.webhook.received}) == 1
@@ -179,7 +179,7 @@ def test_nobody_hears_of_an_end_before_its_beginning(told: Receivers, functions:
     ((waiting,),) = rows(
         database, "SELECT delivery_id FROM medic.notification_deliveries WHERE status = 'retrying' AND due_at <= now()"
     )
-    deliver.make_deliveries(router.DATABASE, [waiting], router.QUICK)
+    deliver.make_deliveries(router.DATABASE, [waiting], functions.module("notifications").quick())
     types = [received.content["type"] for received in told.webhook.received]
     assert types == ["alert.opened", "alert.opened", "alert.resolved"]
 
@@ -204,7 +204,7 @@ def test_a_router_that_died_with_a_delivery_in_hand_leaves_it_to_the_next(
     falls_silent(database)
     router = functions.module("notifications")
     ((event_id,),) = rows(database, "SELECT subject_id FROM medic.outbox")
-    ids = plan_notification(database, event_id, router.DEFAULTS, 5).now
+    ids = plan_notification(database, event_id, router.SETTINGS.defaults, 5).now
     with database.transaction() as tx:
         assert all(deliveries.claim(tx, delivery_id, deliver.LEASE) for delivery_id in ids)
     assert relay_forgotten(database, router.QUEUE) == 0

@@ -82,66 +82,75 @@ class Settings:
         )
 
 
-def from_environment(environ: Mapping[str, str] = os.environ) -> Settings:
-    """Settings with their defaults; an empty variable counts as one that is not set. Raises ValueError."""
+class _Reader:
+    """Variables by their names, as values."""
 
-    def text(name: str, default: str = "") -> str:
-        return environ.get(name, "").strip() or default
+    def __init__(self, environ: Mapping[str, str]) -> None:
+        self._environ = environ
+        self._keeper = Keeper(self.text("PARAMETERS_SECRETS_EXTENSION_HTTP_PORT"), self.text("AWS_SESSION_TOKEN"))
 
-    def number(name: str, default: int, lowest: int, highest: int) -> int:
-        found = int(text(name, str(default)))
+    def text(self, name: str, default: str = "") -> str:
+        return self._environ.get(name, "").strip() or default
+
+    def number(self, name: str, default: int, lowest: int, highest: int) -> int:
+        found = int(self.text(name, str(default)))
         if not lowest <= found <= highest:
             raise ValueError(f"{name} must be from {lowest} to {highest}, not {found}")
         return found
 
-    def limit(name: str, kind: Endpoints) -> int:
-        return number(name, rate_limits.DEFAULTS[kind], 1, rate_limits.HIGHEST)
+    def limit(self, name: str, kind: Endpoints) -> int:
+        return self.number(name, rate_limits.DEFAULTS[kind], 1, rate_limits.HIGHEST)
 
-    def secret(name: str) -> SecretText:
-        return SecretText(text(name), keeper)
+    def secret(self, name: str) -> SecretText:
+        return SecretText(self.text(name), self._keeper)
 
-    def several(name: str) -> tuple[str, ...]:
-        return tuple(one.strip() for one in text(name).split(",") if one.strip())
+    def several(self, name: str) -> tuple[str, ...]:
+        return tuple(one.strip() for one in self.text(name).split(",") if one.strip())
 
-    keeper = Keeper(text("PARAMETERS_SECRETS_EXTENSION_HTTP_PORT"), text("AWS_SESSION_TOKEN"))
+
+def from_environment(environ: Mapping[str, str] = os.environ) -> Settings:
+    """Settings with their defaults; an empty variable counts as one that is not set. Raises ValueError."""
+    read = _Reader(environ)
     return Settings(
         database=Server(
-            text("DATABASE_URL"), secret("DATABASE_CREDENTIALS"), text("MEDIC_DATABASE_POOLED", "false") == "true"
+            read.text("DATABASE_URL"),
+            read.secret("DATABASE_CREDENTIALS"),
+            is_pooled=read.text("MEDIC_DATABASE_POOLED", "false") == "true",
         ),
-        redis=Server(text("REDIS_URL"), secret("REDIS_CREDENTIALS")),
-        key_cache_secret=secret("MEDIC_KEY_CACHE_SECRET"),
-        limiter_type=LimiterType(text("MEDIC_RATE_LIMITER_TYPE", LimiterType.AUTO)),
+        redis=Server(read.text("REDIS_URL"), read.secret("REDIS_CREDENTIALS")),
+        key_cache_secret=read.secret("MEDIC_KEY_CACHE_SECRET"),
+        limiter_type=LimiterType(read.text("MEDIC_RATE_LIMITER_TYPE", LimiterType.AUTO)),
         rate_limits={
-            Endpoints.HEARTBEAT: limit("RATE_LIMIT_HEARTBEAT_REQUESTS", Endpoints.HEARTBEAT),
-            Endpoints.MANAGEMENT: limit("RATE_LIMIT_MANAGEMENT_REQUESTS", Endpoints.MANAGEMENT),
-            Endpoints.HEALTH: limit("RATE_LIMIT_HEALTH_REQUESTS", Endpoints.HEALTH),
-            Endpoints.DOCS: limit("RATE_LIMIT_DOCS_REQUESTS", Endpoints.DOCS),
-            Endpoints.EXECUTION: limit("RATE_LIMIT_EXECUTION_REQUESTS", Endpoints.EXECUTION),
-            Endpoints.PAGE: limit("RATE_LIMIT_PAGE_REQUESTS", Endpoints.PAGE),
+            Endpoints.HEARTBEAT: read.limit("RATE_LIMIT_HEARTBEAT_REQUESTS", Endpoints.HEARTBEAT),
+            Endpoints.MANAGEMENT: read.limit("RATE_LIMIT_MANAGEMENT_REQUESTS", Endpoints.MANAGEMENT),
+            Endpoints.HEALTH: read.limit("RATE_LIMIT_HEALTH_REQUESTS", Endpoints.HEALTH),
+            Endpoints.DOCS: read.limit("RATE_LIMIT_DOCS_REQUESTS", Endpoints.DOCS),
+            Endpoints.EXECUTION: read.limit("RATE_LIMIT_EXECUTION_REQUESTS", Endpoints.EXECUTION),
+            Endpoints.PAGE: read.limit("RATE_LIMIT_PAGE_REQUESTS", Endpoints.PAGE),
         },
-        admin_api_key=secret("MEDIC_ADMIN_API_KEY"),
-        base_url=text("MEDIC_BASE_URL").rstrip("/"),
-        sweep_every=timedelta(seconds=float(text("MEDIC_SWEEP_SECONDS", "60"))),
-        allowed_webhook_hosts=tuple(host.lower() for host in several("MEDIC_ALLOWED_WEBHOOK_HOSTS")),
-        slack_api_url=text("SLACK_API_URL", "https://slack.com/api/").rstrip("/") + "/",
-        slack_api_token=secret("SLACK_API_TOKEN"),
-        slack_signing_secret=secret("SLACK_SIGNING_SECRET"),
-        slack_channel_id=text("SLACK_CHANNEL_ID"),
-        pagerduty_events_url=text("PAGERDUTY_EVENTS_URL", "https://events.pagerduty.com/v2/enqueue"),
-        pagerduty_routing_key=secret("PAGERDUTY_ROUTING_KEY"),
-        webhook_url=secret("MEDIC_WEBHOOK_URL"),
-        webhook_secret=secret("MEDIC_WEBHOOK_SECRET"),
-        group_alerts_from=number("MEDIC_GROUP_ALERTS_FROM", DEFAULT_GROUP_FROM, 2, 1000),
-        spool_url=text("MEDIC_SPOOL_URL"),
-        spool_dead_letter_url=text("MEDIC_SPOOL_DEAD_LETTER_URL"),
-        notifications_url=text("MEDIC_NOTIFICATIONS_URL"),
-        slow_notifications_url=text("MEDIC_SLOW_NOTIFICATIONS_URL"),
-        playbook_machine_arn=text("MEDIC_PLAYBOOK_MACHINE_ARN"),
-        breaker_executions=number("MEDIC_BREAKER_EXECUTIONS", DEFAULT_BREAKER_EXECUTIONS, 1, 1000),
-        trigger_secret=secret("MEDIC_TRIGGER_SECRET"),
-        secrets_key=secret("MEDIC_SECRETS_KEY"),
-        former_secrets_keys=secret("MEDIC_FORMER_SECRETS_KEYS"),
-        orders_key=secret("MEDIC_ORDERS_KEY"),
-        kms_key_id=text("MEDIC_KMS_KEY_ID"),
-        additional_script_variables=several("MEDIC_ADDITIONAL_SCRIPT_ENV_VARS"),
+        admin_api_key=read.secret("MEDIC_ADMIN_API_KEY"),
+        base_url=read.text("MEDIC_BASE_URL").rstrip("/"),
+        sweep_every=timedelta(seconds=float(read.text("MEDIC_SWEEP_SECONDS", "60"))),
+        allowed_webhook_hosts=tuple(host.lower() for host in read.several("MEDIC_ALLOWED_WEBHOOK_HOSTS")),
+        slack_api_url=read.text("SLACK_API_URL", "https://slack.com/api/").rstrip("/") + "/",
+        slack_api_token=read.secret("SLACK_API_TOKEN"),
+        slack_signing_secret=read.secret("SLACK_SIGNING_SECRET"),
+        slack_channel_id=read.text("SLACK_CHANNEL_ID"),
+        pagerduty_events_url=read.text("PAGERDUTY_EVENTS_URL", "https://events.pagerduty.com/v2/enqueue"),
+        pagerduty_routing_key=read.secret("PAGERDUTY_ROUTING_KEY"),
+        webhook_url=read.secret("MEDIC_WEBHOOK_URL"),
+        webhook_secret=read.secret("MEDIC_WEBHOOK_SECRET"),
+        group_alerts_from=read.number("MEDIC_GROUP_ALERTS_FROM", DEFAULT_GROUP_FROM, 2, 1000),
+        spool_url=read.text("MEDIC_SPOOL_URL"),
+        spool_dead_letter_url=read.text("MEDIC_SPOOL_DEAD_LETTER_URL"),
+        notifications_url=read.text("MEDIC_NOTIFICATIONS_URL"),
+        slow_notifications_url=read.text("MEDIC_SLOW_NOTIFICATIONS_URL"),
+        playbook_machine_arn=read.text("MEDIC_PLAYBOOK_MACHINE_ARN"),
+        breaker_executions=read.number("MEDIC_BREAKER_EXECUTIONS", DEFAULT_BREAKER_EXECUTIONS, 1, 1000),
+        trigger_secret=read.secret("MEDIC_TRIGGER_SECRET"),
+        secrets_key=read.secret("MEDIC_SECRETS_KEY"),
+        former_secrets_keys=read.secret("MEDIC_FORMER_SECRETS_KEYS"),
+        orders_key=read.secret("MEDIC_ORDERS_KEY"),
+        kms_key_id=read.text("MEDIC_KMS_KEY_ID"),
+        additional_script_variables=read.several("MEDIC_ADDITIONAL_SCRIPT_ENV_VARS"),
     )

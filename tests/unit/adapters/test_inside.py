@@ -17,6 +17,8 @@ from medic_core.domain.access.addresses import InvalidUrl
 from tests.unit.access.test_addresses import REFUSED as BADLY_SPELLED
 from tests.unit.access.test_addresses import TO_THE_INSIDE
 
+#: They listen on one port.
+pytestmark = pytest.mark.xdist_group("port 8080")
 #: The one allowed port that needs no rights to listen on.
 PORT = 8080
 #: Each of these is this machine, or another place inside, to somebody's resolver.
