@@ -3,14 +3,15 @@
 VENV := .venv
 PY := $(VENV)/bin/python
 PIP := $(PY) -m pip --disable-pip-version-check --no-input
-TEMPLATE := infra/template.yaml
+# Nothing is asked of anybody's account, and nobody is told that it ran.
+SAM := AWS_DEFAULT_REGION=us-east-1 SAM_CLI_TELEMETRY=0 $(VENV)/sam/bin/sam
 FUNCTIONS := functions/router functions/management
 LOCK := $(VENV)/bin/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
 	--no-emit-index-url --no-header $(if $(UPGRADE),--upgrade)
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help run test fuzz pictures contract lint format bench migrate lock clean
+.PHONY: help run test fuzz pictures build contract scan lint format bench migrate lock clean
 
 help: ## Show this
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -27,15 +28,23 @@ fuzz: $(VENV)/run.done $(VENV)/test.done ## Look for answers that contradict the
 pictures: $(VENV)/run.done $(VENV)/test.done ## Photograph the pages anew for docs/images (needs chromium)
 	@MEDIC_PICTURES=1 $(PY) -m pytest tests/system/test_browser.py -k reads_well
 
-contract: $(VENV)/run.done $(VENV)/test.done ## Run the tests of what is built and declared
-	@$(PY) -m pytest tests/contract
+build: $(VENV)/sam/done ## Build what is deployed, into .aws-sam (needs Python 3.13; MEDIC_ARCHITECTURE=arm64)
+	@$(SAM) build
+
+contract: scan build $(VENV)/test.done $(VENV)/runtime/done ## Check the templates, build, and drive every built function as Lambda does
+	@$(PY) -m pytest -n 2 tests/built
+
+scan: $(VENV)/lint.done $(VENV)/sam/done $(VENV)/scan/done ## Hold the templates against SAM, cfn-lint and checkov
+	@$(SAM) validate --lint
+	@$(VENV)/bin/cfn-lint infra/*.yaml
+	@$(VENV)/scan/bin/python infra/scan.py
 
 lint: $(VENV)/run.done $(VENV)/lint.done ## Check style, types, imports and the template
 	$(VENV)/bin/ruff check
 	$(VENV)/bin/ruff format --check
 	$(VENV)/bin/mypy
 	PYTHONPATH=.:layers/medic_core:functions/router:functions/management $(VENV)/bin/lint-imports
-	$(VENV)/bin/cfn-lint $(TEMPLATE)
+	$(VENV)/bin/cfn-lint infra/*.yaml
 	$(PY) infra/check_machine.py
 
 format: $(VENV)/lint.done ## Put the code into its style
@@ -54,6 +63,9 @@ lock: $(VENV)/lock.done ## Pin what the .in files ask for (UPGRADE=1 for the new
 	$(LOCK) requirements/test.in -o requirements/test.txt
 	$(LOCK) requirements/lint.in -o requirements/lint.txt
 	$(LOCK) requirements/lock.in -o requirements/lock.txt
+	$(LOCK) requirements/sam.in -o requirements/sam.txt
+	$(LOCK) requirements/scan.in -o requirements/scan.txt
+	$(LOCK) --python-version 3.13 requirements/runtime.in -o requirements/runtime.txt
 	$(foreach place,layers/medic_core $(FUNCTIONS),\
 		$(LOCK) -c requirements/run.txt $(place)/requirements.in -o $(place)/requirements.txt &&) true
 
@@ -71,6 +83,20 @@ $(VENV)/made:
 	done; \
 	echo "Medic needs Python 3.11, 3.12 or 3.13 (with venv), and found none. PYTHON=/path/to/python names one." >&2; \
 	exit 1
+
+# Tools whose own pins clash with ours have a place each.
+$(VENV)/sam/done $(VENV)/scan/done: $(VENV)/%/done: requirements/%.txt | $(VENV)/lint.done
+	@echo "installing $<"
+	@$(VENV)/bin/uv venv --quiet --clear --python $(PY) $(@D)
+	@$(VENV)/bin/uv pip install --quiet --python $(@D)/bin/python --require-hashes -r $<
+	@touch $@
+
+# What Lambda puts around a function, for Lambda's own Python.
+$(VENV)/runtime/done: requirements/runtime.txt | $(VENV)/lint.done
+	@echo "installing $<"
+	@python=$$($(PY) infra/python313.py) && rm -rf $(@D) && \
+		$(VENV)/bin/uv pip install --quiet --python $$python --require-hashes --target $(@D) -r $<
+	@touch $@
 
 # Packages are installed again when what pins them changes, and only then.
 $(VENV)/%.done: requirements/%.txt | $(VENV)/made
