@@ -4,6 +4,7 @@ VENV := .venv
 PY := $(VENV)/bin/python
 PIP := $(PY) -m pip --disable-pip-version-check --no-input
 # Nothing is asked of anybody's account, and nobody is told that it ran.
+TEMPLATES := $(addprefix infra/,template.yaml data.yaml alarms.yaml)
 SAM := AWS_DEFAULT_REGION=us-east-1 SAM_CLI_TELEMETRY=0 $(VENV)/sam/bin/sam
 FUNCTIONS := functions/router functions/management
 LOCK := $(VENV)/bin/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
@@ -36,7 +37,7 @@ contract: scan build $(VENV)/test.done $(VENV)/runtime/done ## Check the templat
 
 scan: $(VENV)/lint.done $(VENV)/sam/done $(VENV)/scan/done ## Hold the templates against SAM, cfn-lint and checkov
 	@$(SAM) validate --lint
-	@$(VENV)/bin/cfn-lint infra/*.yaml
+	@$(VENV)/bin/cfn-lint $(TEMPLATES)
 	@$(VENV)/scan/bin/python infra/scan.py
 
 lint: $(VENV)/run.done $(VENV)/lint.done ## Check style, types, imports and the template
@@ -44,7 +45,7 @@ lint: $(VENV)/run.done $(VENV)/lint.done ## Check style, types, imports and the 
 	$(VENV)/bin/ruff format --check
 	$(VENV)/bin/mypy
 	PYTHONPATH=.:layers/medic_core:functions/router:functions/management $(VENV)/bin/lint-imports
-	$(VENV)/bin/cfn-lint infra/*.yaml
+	$(VENV)/bin/cfn-lint $(TEMPLATES)
 	$(PY) infra/check_machine.py
 
 format: $(VENV)/lint.done ## Put the code into its style
@@ -65,7 +66,7 @@ lock: $(VENV)/lock.done ## Pin what the .in files ask for (UPGRADE=1 for the new
 	$(LOCK) requirements/lock.in -o requirements/lock.txt
 	$(LOCK) requirements/sam.in -o requirements/sam.txt
 	$(LOCK) requirements/scan.in -o requirements/scan.txt
-	$(LOCK) --python-version 3.13 requirements/runtime.in -o requirements/runtime.txt
+	$(subst --python-version 3.11,--python-version 3.13,$(LOCK)) requirements/runtime.in -o requirements/runtime.txt
 	$(foreach place,layers/medic_core $(FUNCTIONS),\
 		$(LOCK) -c requirements/run.txt $(place)/requirements.in -o $(place)/requirements.txt &&) true
 
