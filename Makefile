@@ -96,7 +96,7 @@ $(VENV)/sam/done $(VENV)/scan/done: $(VENV)/%/done: requirements/%.txt | $(VENV)
 $(VENV)/runtime/done: requirements/runtime.txt | $(VENV)/lint.done
 	@echo "installing $<"
 	@python=$$($(PY) infra/python313.py) && rm -rf $(@D) && \
-		$(VENV)/bin/uv pip install --quiet --python $$python --require-hashes --target $(@D) -r $<
+		$(VENV)/bin/uv pip install --quiet --compile-bytecode --python $$python --require-hashes --target $(@D) -r $<
 	@touch $@
 
 # Packages are installed again when what pins them changes, and only then.

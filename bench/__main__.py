@@ -19,23 +19,23 @@ run on the same machine, in turn. Absolute figures drift with the machine.
 
 
 def main() -> None:
-    from bench import heartbeats, jobs, keys, repairs, routing, sweeps  # noqa: PLC0415  (the paths above come first)
+    from bench import cold_starts, heartbeats, jobs, keys, repairs, routing, sweeps  # noqa: PLC0415  (paths come first)
 
+    modules = {
+        "heartbeats": heartbeats,
+        "jobs": jobs,
+        "keys": keys,
+        "sweeps": sweeps,
+        "routing": routing,
+        "repairs": repairs,
+        "cold-starts": cold_starts,
+    }
     parser = argparse.ArgumentParser(prog="python -m bench")
     parser.add_argument("--write", action="store_true", help="write docs/benchmarks.md too")
-    parser.add_argument(
-        "--only", choices=("heartbeats", "jobs", "keys", "sweeps", "routing", "repairs"), help="measure one thing"
-    )
+    parser.add_argument("--only", choices=tuple(modules), help="measure one thing")
     asked = parser.parse_args()
     reports = []
-    for name, module in (
-        ("heartbeats", heartbeats),
-        ("jobs", jobs),
-        ("keys", keys),
-        ("sweeps", sweeps),
-        ("routing", routing),
-        ("repairs", repairs),
-    ):
+    for name, module in modules.items():
         if asked.only in {None, name}:
             print(f"measuring {name} …", flush=True)
             reports.append(module.report())

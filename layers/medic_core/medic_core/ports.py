@@ -5,13 +5,15 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from datetime import timedelta
 from enum import StrEnum
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
-from medic_core.domain.access.rate_limits import Verdict
-from medic_core.domain.routing.messages import Message
-from medic_core.domain.routing.retries import Answer
-from medic_core.domain.routing.targets import Target
-from medic_core.domain.watching.signals import Signal
+if TYPE_CHECKING:
+    # Shapes alone: whoever keeps one has what it is made of, and a heartbeat does not pay for messages.
+    from medic_core.domain.access.rate_limits import Verdict
+    from medic_core.domain.routing.messages import Message
+    from medic_core.domain.routing.retries import Answer
+    from medic_core.domain.routing.targets import Target
+    from medic_core.domain.watching.signals import Signal
 
 
 class Queue(Protocol):
