@@ -9,6 +9,7 @@ import sys
 import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
+from functools import partial
 from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
@@ -63,7 +64,9 @@ def _run() -> int:
         with results.phase("Docker"):
             docker = stack.enter_context(engine.found_or_started(CACHE))
         with results.phase("the base image"):
-            base = stack.enter_context(image.at_hand(docker, sam, RUNTIME))
+            base = sam.base_image(image.architecture())
+            made_here = partial(image.make, python=python, requirements=RUNTIME)
+            stack.enter_context(image.at_hand(docker, base, made_here))
         example = (ROOT / "env.json.example").read_text()
         with results.phase("Postgres, Redis, queues"):
             queues = variables.queue_names(example)

@@ -66,7 +66,7 @@ def _equals(wanted: Answer) -> Callable[[Answer], bool]:
     return lambda answer: bool(answer == wanted)
 
 
-NO_FAILURES = {"batchItemFailures": []}
+NO_FAILURES: Answer = {"batchItemFailures": []}
 
 EXPECTATIONS = (
     Expectation("MigrateFunction", "migrate", "applies every migration", lambda got: got["applied"] == migrations()),

@@ -6,13 +6,12 @@ import hashlib
 import platform
 import subprocess
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 from infra.sam_local import root_files
 from infra.sam_local.engine import Engine
-from infra.sam_local.sam import Sam
 from local.console import Refused, say
 
 #: On images of ours: what they were made from.
@@ -30,23 +29,25 @@ SETTINGS = (
 
 
 @contextmanager
-def at_hand(engine: Engine, sam: Sam, requirements: Path) -> Iterator[str]:
-    """The name of the base image, which is there.
+def at_hand(engine: Engine, name: str, make: Callable[[Engine, str], None]) -> Iterator[None]:
+    """AWS's image is there under its name, or else the one that `make` makes.
 
     In an engine that is not ours, nothing keeps AWS's name afterwards that AWS did not make.
     """
-    name = sam.base_image(architecture())
-    theirs = engine.label(name, LABEL)
-    if theirs == "" or (theirs is None and not engine.is_ours and _pulled(engine, name)):
+    label = engine.label(name, LABEL)
+    if label == "" or (label is None and not engine.is_ours and _pulled(engine, name)):
         say(f"using AWS's image {name}")
-        yield name
+        yield
         return
-    _make(engine, name, sam.python, requirements)
+    make(engine, name)
     try:
-        yield name
+        yield
     finally:
-        if not engine.is_ours:
-            engine.docker("image", "rm", name, _short(name))
+        if engine.is_ours:
+            # Those that `sam local` has put others in the place of.
+            engine.docker("image", "prune", "--force")
+        else:
+            engine.docker("image", "rm", name, short(name))
 
 
 def architecture() -> str:
@@ -59,7 +60,8 @@ def _pulled(engine: Engine, name: str) -> bool:
     return engine.docker("pull", "--quiet", name).code == 0
 
 
-def _make(engine: Engine, name: str, python: Path, requirements: Path) -> None:
+def make(engine: Engine, name: str, python: Path, requirements: Path) -> None:
+    """Make an image of this machine's Python, unless the last run has left the same. Raises Refused."""
     if (platform.system(), architecture()) != ("Linux", "x86_64"):
         raise Refused(f"AWS's image {name} cannot be pulled, and one is made in its place on x86-64 Linux alone.")
     origin = _origin(python, requirements)
@@ -70,7 +72,7 @@ def _make(engine: Engine, name: str, python: Path, requirements: Path) -> None:
     with tempfile.TemporaryDirectory(prefix="medic-image-") as folder:
         root_files.collect(Path(folder), python, requirements)
         _import(engine, Path(folder), name, origin)
-    engine.docker("tag", name, _short(name))
+    engine.docker("tag", name, short(name))
 
 
 def _import(engine: Engine, root: Path, name: str, origin: str) -> None:
@@ -84,7 +86,7 @@ def _import(engine: Engine, root: Path, name: str, origin: str) -> None:
         raise Refused(f"The base image could not be imported: {imported.complaint}")
 
 
-def _short(name: str) -> str:
+def short(name: str) -> str:
     """Under which the image is known where an architecture is not said."""
     return name.removesuffix(f"-{architecture()}")
 
@@ -94,5 +96,5 @@ def _origin(python: Path, requirements: Path) -> str:
     said = hashlib.sha256()
     for file in (Path(__file__), Path(root_files.__file__), requirements):
         said.update(file.read_bytes())
-    said.update(str(python).encode())
+    said.update(f"{python} {python.stat().st_mtime_ns}".encode())
     return said.hexdigest()[:16]

@@ -17,52 +17,22 @@ from local.console import Refused
 
 #: What SAM's Dockerfile and functions may call; Lambda's image has them too.
 PROGRAMS = (
-    *(
-        "bash",
-        "cat",
-        "chmod",
-        "cp",
-        "cut",
-        "date",
-        "env",
-        "false",
-        "grep",
-        "head",
-        "id",
-        "ln",
-        "ls",
-        "mkdir",
-        "mktemp",
-        "mv",
-    ),
-    *("rm", "sed", "sleep", "sort", "tail", "touch", "tr", "true", "uname", "wc"),
+    *("bash", "cat", "chmod", "cp", "cut", "date", "env", "false", "grep", "head", "id", "ln", "ls", "mkdir", "mktemp"),
+    *("mv", "rm", "sed", "sleep", "sort", "tail", "touch", "tr", "true", "uname", "wc"),
 )
 #: What wheels may count on wherever they are installed (PEP 600), where it is not asked for by the programs anyway.
 FOR_WHEELS = (
-    "libdl.so.2",
-    "libgcc_s.so.1",
-    "libm.so.6",
-    "libpthread.so.0",
-    "libresolv.so.2",
-    "librt.so.1",
-    "libstdc++.so.6",
+    *("libdl.so.2", "libgcc_s.so.1", "libm.so.6", "libpthread.so.0", "libresolv.so.2", "librt.so.1", "libstdc++.so.6"),
     "libutil.so.1",
 )
 #: Of Python: its tests, its windows, and what is installed for somebody else.
 LEFT_OUT = (
-    "test",
-    "idlelib",
-    "tkinter",
-    "turtledemo",
-    "ensurepip",
-    "pydoc_data",
-    "site-packages",
-    "dist-packages",
-    "config-3*",
-    "_tkinter*",
-    "_test*",
-    "_ctypes_test*",
-    "*.opt-?.pyc",
+    *("test", "idlelib", "tkinter", "turtledemo", "ensurepip", "pydoc_data", "site-packages", "dist-packages"),
+    *("config-3*", "_tkinter*", "_test*", "_ctypes_test*", "*.opt-?.pyc"),
+)
+PLACES = (
+    *("usr/bin", "usr/lib", "etc", "opt", "proc", "sys", "dev", "tmp"),
+    *("var/task", "var/runtime", "var/lang/bin", "var/lang/lib"),
 )
 #: One folder of libraries, under all the names that a loader may look for it.
 SAME_PLACE = {
@@ -74,7 +44,8 @@ SAME_PLACE = {
     "usr/lib64": "lib",
     "usr/lib/x86_64-linux-gnu": ".",
 }
-CERTIFICATES = Path("/etc/ssl/certs/ca-certificates.crt")
+#: Copied where this machine has them: whom TLS trusts, and the locale that scripts are run in.
+AS_THEY_ARE = (Path("/etc/ssl/certs/ca-certificates.crt"), Path("/usr/lib/locale/C.utf8"))
 FIND_PARTS = (
     "import json, os, sys, sysconfig; "
     "places = sysconfig.get_path('stdlib'), sysconfig.get_config_var('DESTSHARED'); "
@@ -99,28 +70,20 @@ def collect(root: Path, python: Path, requirements: Path) -> None:
 
 
 def _make_places(root: Path) -> None:
-    for place in (
-        "usr/bin",
-        "usr/lib",
-        "etc/ssl/certs",
-        "opt",
-        "proc",
-        "sys",
-        "dev",
-        "var/task",
-        "var/runtime",
-        "var/lang/bin",
-        "var/lang/lib",
-    ):
+    for place in PLACES:
         (root / place).mkdir(parents=True)
-    (root / "tmp").mkdir()
     (root / "tmp").chmod(0o1777)
     for name, target in SAME_PLACE.items():
         (root / name).symlink_to(target)
     (root / "etc/passwd").write_text("root:x:0:0:root:/root:/bin/sh\nnobody:x:65534:65534:nobody:/:/bin/sh\n")
     (root / "etc/group").write_text("root:x:0:\nnogroup:x:65534:\n")
-    if CERTIFICATES.exists():
-        shutil.copy(CERTIFICATES, root / "etc/ssl/certs")
+    for path in AS_THEY_ARE:
+        copy = root / path.relative_to("/")
+        if path.is_dir():
+            shutil.copytree(path, copy)
+        elif path.exists():
+            copy.parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy(path, copy)
 
 
 def _copy_python(root: Path, python: Path) -> list[Path]:
@@ -152,7 +115,18 @@ def _copy_programs(root: Path) -> list[Path]:
 def _install_runtime(root: Path, python: Path, requirements: Path) -> None:
     place = root / "var/runtime"
     quiet = ["--quiet", "--disable-pip-version-check", "--no-input", "--root-user-action", "ignore"]
-    command = [python, "-m", "pip", "install", *quiet, "--require-hashes", "--target", place, "-r", requirements]
+    command: list[str | Path] = [
+        python,
+        "-m",
+        "pip",
+        "install",
+        *quiet,
+        "--require-hashes",
+        "--target",
+        place,
+        "-r",
+        requirements,
+    ]
     installed = subprocess.run(command, capture_output=True, text=True, check=False)
     if installed.returncode != 0:
         raise Refused(f"Lambda's runtime could not be installed: {installed.stderr.strip().splitlines()[-1:]}")

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import subprocess
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -13,8 +12,8 @@ from pathlib import Path
 from typing import Any
 
 from infra.sam_local import processes
-from local import servers
 from local.console import Refused
+from local.servers import Server
 from local.settings import DUMMY_AWS
 
 RUNTIME = "python3.13"
@@ -34,7 +33,6 @@ PASSED_ON = (
     "DOCKER_CERT_PATH",
     "DOCKER_TLS_VERIFY",
 )
-API_SECONDS = 120
 #: SAM asks AWS whose account it is in, and goes on without an answer: here it gets none at once.
 NOBODY = {"AWS_ENDPOINT_URL": "http://127.0.0.1:1", "AWS_MAX_ATTEMPTS": "1", "AWS_DEFAULT_REGION": "us-east-1"}
 
@@ -60,7 +58,7 @@ class Sam:
 
     def base_image(self, architecture: str) -> str:
         """The name that SAM knows Lambda's image under."""
-        command = [self._program.with_name("python"), "-c", ASK_IMAGE, RUNTIME, architecture]
+        command: list[str | Path] = [self._program.with_name("python"), "-c", ASK_IMAGE, RUNTIME, architecture]
         asked = processes.checked("Asking SAM for its image", command, environment=os.environ, folder=self._root)
         return asked.strip()
 
@@ -84,27 +82,15 @@ class Sam:
 
     @contextmanager
     def api(self, port: int, given: Given, log: Path) -> Iterator[str]:
-        """The URL of `sam local start-api`, while it runs."""
+        """The URL of `sam local start-api`, while it runs. Raises Refused."""
         command = [*self._local("start-api", given), "--warm-containers", "LAZY", "--port", str(port)]
-        with log.open("wb") as output:
-            process = subprocess.Popen(
-                command,
-                stdin=subprocess.DEVNULL,
-                stdout=output,
-                stderr=output,
-                env=self._bare(given.docker),
-                cwd=self._root,
-                start_new_session=True,
-            )
+        name = "sam local start-api"
+        server = Server(name, command, port, log, environment=self._bare(given.docker), folder=self._root)
         try:
-            until = time.monotonic() + API_SECONDS
-            while not servers.answers(port):
-                if process.poll() is not None or time.monotonic() > until:
-                    raise Refused(f"sam local start-api did not start (more in {log}).")
-                time.sleep(0.1)
+            server.start()
             yield f"http://127.0.0.1:{port}"
         finally:
-            processes.end(process)
+            server.stop()
 
     def _local(self, command: str, given: Given) -> list[str]:
         files = ["--template", str(given.template), "--env-vars", str(given.variables)]
