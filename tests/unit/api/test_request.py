@@ -46,6 +46,11 @@ def test_an_event_becomes_a_value() -> None:
     assert request.received_at == datetime(2026, 3, 1, 12, 0, 0, 123_000, tzinfo=UTC)
 
 
+def test_names_of_headers_are_lower_case_whoever_plays_the_gateway() -> None:
+    request = a_request(headers={"X-Api-Key": "a key", "content-type": "text/plain"}, cookies=["a=1", "b=2"])
+    assert request.headers == {"x-api-key": "a key", "content-type": "text/plain", "cookie": "a=1; b=2"}
+
+
 @pytest.mark.parametrize("absent", ["body", "headers", "rawQueryString", "isBase64Encoded"])
 @pytest.mark.parametrize("how", ["missing", "null"])
 def test_what_the_gateway_leaves_out_is_empty(absent: str, how: str) -> None:

@@ -18,7 +18,7 @@ JSON_LIMIT = 65_536
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """An API Gateway HTTP API event (payload 2.0): the gateway has decoded the path and lowered header names."""
+    """An API Gateway HTTP API event (payload 2.0): the gateway has decoded the path."""
 
     method: str
     path: str
@@ -35,11 +35,13 @@ class Request:
         http, domain = context["http"], context.get("domainName")
         text = event.get("body") or ""
         cookies = event.get("cookies")
+        # The gateway lowers their names; `sam local start-api`, which plays it, does not.
+        headers = {name.lower(): value for name, value in (event.get("headers") or {}).items()}
         return cls(
             method=http["method"],
             path=event["rawPath"],
             # The gateway takes cookies out of the headers.
-            headers={**(event.get("headers") or {}), **({"cookie": "; ".join(cookies)} if cookies else {})},
+            headers={**headers, "cookie": "; ".join(cookies)} if cookies else headers,
             query=dict(parse_qsl(event.get("rawQueryString") or "", keep_blank_values=True)),
             body=b64decode(text) if event.get("isBase64Encoded") else text.encode("utf-8", "surrogatepass"),
             remote_address=http["sourceIp"],
