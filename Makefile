@@ -12,10 +12,10 @@ LOCK := $(VENV)/bin/uv pip compile --quiet --universal --python-version 3.11 --g
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help run test fuzz pictures build contract scan lint format bench migrate lock clean
+.PHONY: help run test fuzz pictures build contract sam-local scan lint format bench migrate lock clean
 
 help: ## Show this
-	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 run: $(VENV)/run.done ## Run everything here, until Ctrl-C (MEDIC_PORT=3000, MEDIC_DATA_DIR=.medic)
 	@exec $(PY) -m local
@@ -34,6 +34,9 @@ build: $(VENV)/sam/done ## Build what is deployed, into .aws-sam (needs Python 3
 
 contract: scan build $(VENV)/test.done $(VENV)/runtime/done ## Check the templates, build, and drive every built function as Lambda does
 	@$(PY) -m pytest -n 2 tests/built
+
+sam-local: $(VENV)/run.done $(VENV)/sam/done ## Invoke every function by sam local, and drive the API by start-api (Docker, or root on Debian)
+	@$(PY) -m infra.sam_local
 
 scan: $(VENV)/lint.done $(VENV)/sam/done $(VENV)/scan/done ## Hold the templates against SAM, cfn-lint and checkov
 	@$(SAM) validate --lint
