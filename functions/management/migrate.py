@@ -25,6 +25,7 @@ LAYERS = (Path("/opt"), *map(Path, sys.path))
 REASON_LIMIT = 500
 
 
+@telemetry.logged(LOGGER)
 def handler(event: dict[str, Any], context: object) -> dict[str, Any]:  # noqa: ARG001
     """Migrate on create and update, do nothing on delete, and tell CloudFormation which it was."""
     try:
