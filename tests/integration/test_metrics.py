@@ -1,6 +1,7 @@
 def test_x(functions, database):
     from tests.builders import a_service, hears, time_passes
     from datetime import timedelta
+
     a_service(database, "a")
     assert functions.heartbeat({"heartbeat_name": "a", "status": "UP"}).status == 201
     r = functions.api("GET", "/metrics")

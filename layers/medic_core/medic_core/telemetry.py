@@ -68,7 +68,7 @@ Handler = Callable[[dict[str, Any], Any], Answer]
 
 
 def logged(log: Logger) -> Callable[[Handler[Answer]], Handler[Answer]]:
-    """Around a handler: its log lines say which event they are about, and what rises from it is logged and shows nothing.
+    """Around a handler: its log lines say which event they are about, and what rises from it is logged.
 
     The runtime logs what rises once more, by itself: so secrets are taken out of its very text.
     """

@@ -14,9 +14,7 @@ from medic_core.store.gauges import Gauges
 TRIES = 5
 
 
-def read_metrics(
-    database: Database, breaker_executions: int, breaker_window: timedelta
-) -> tuple[Gauges, list[Sample]]:
+def read_metrics(database: Database, breaker_executions: int, breaker_window: timedelta) -> tuple[Gauges, list[Sample]]:
     """Gauges and counters, in two statements; again where history was added up between them. Raises Unavailable."""
     for _ in range(TRIES):
         with database.autocommit() as connection:

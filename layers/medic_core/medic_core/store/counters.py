@@ -38,7 +38,7 @@ def add(tx: Transaction, samples: Iterable[Sample]) -> None:
 #: A series that ends and begins again later is a counter that was reset: who reads counters knows that.
 FORGET: Final = """
 DELETE FROM medic.counters c
- WHERE (c.labels <> '{}' AND c.changed_at < now() - %(days)s * interval '1 day')
+ WHERE (c.labels <> jsonb_build_object() AND c.changed_at < now() - %(days)s * interval '1 day')
     OR (c.service_id IS NOT NULL AND NOT EXISTS (SELECT FROM medic.services s WHERE s.service_id = c.service_id))
 """
 

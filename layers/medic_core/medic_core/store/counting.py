@@ -12,6 +12,7 @@ from typing import Final
 
 from psycopg.rows import class_row, scalar_row
 
+from medic_core.domain.observing import metrics
 from medic_core.domain.observing.exposition import Sample
 from medic_core.domain.watching.signals import SignalKind
 from medic_core.store.connection import Transaction
@@ -20,22 +21,21 @@ from medic_core.store.connection import Transaction
 SETTLED_AFTER: Final = timedelta(minutes=1)
 #: Services are counted from end to end so often.
 MEASURED_EVERY: Final = timedelta(minutes=5)
-#: Of heartbeats that were not added up yet, a scrape counts the first so many.
-MOST_SEEN: Final = 20_000
 
 LATE_SEEN: Final = "WITH late AS (SELECT service_id, kind FROM medic.late_heartbeats)"
 LATE_TAKEN: Final = "WITH late AS (DELETE FROM medic.late_heartbeats RETURNING service_id, kind)"
 #: What happened in a stretch of time, as series. Who has a name of its own is decided by age, so that a series that was
-#: begun goes on: the limits and the names are those of domain.observing.metrics, and a contract test compares them.
+#: begun goes on.
 COUNTED: Final = """
 , named AS (
-    SELECT COALESCE((SELECT service_id FROM medic.services ORDER BY service_id OFFSET 999 LIMIT 1), 'infinity'::float8)
-               AS service,
-           COALESCE((SELECT service_id FROM medic.services ORDER BY service_id OFFSET 199 LIMIT 1), 'infinity'::float8)
-               AS service_in_executions,
-           COALESCE((SELECT playbook_id FROM medic.playbooks ORDER BY playbook_id OFFSET 99 LIMIT 1),
+    SELECT COALESCE((SELECT service_id FROM medic.services ORDER BY service_id OFFSET %(services)s - 1 LIMIT 1),
+                    'infinity'::float8) AS service,
+           COALESCE((SELECT service_id FROM medic.services ORDER BY service_id OFFSET %(services_in_executions)s - 1
+                     LIMIT 1), 'infinity'::float8) AS service_in_executions,
+           COALESCE((SELECT playbook_id FROM medic.playbooks ORDER BY playbook_id OFFSET %(playbooks)s - 1 LIMIT 1),
                     'infinity'::float8) AS playbook,
-           COALESCE((SELECT team_id FROM medic.teams ORDER BY team_id OFFSET 199 LIMIT 1), 'infinity'::float8) AS team
+           COALESCE((SELECT team_id FROM medic.teams ORDER BY team_id OFFSET %(teams)s - 1 LIMIT 1), 'infinity'::float8)
+               AS team
 ), heard AS (
     SELECT CASE WHEN one.service_id <= named.service THEN one.service_id END AS service_id, one.kind, count(*) AS value
       FROM named, (
@@ -47,8 +47,8 @@ COUNTED: Final = """
       ) AS one
      GROUP BY 1, 2
 ), told AS (
-    SELECT e.event, a.kind, a.priority, CASE WHEN t.team_id > named.team THEN '(others)' ELSE COALESCE(t.name, '') END
-               AS team
+    SELECT e.event, a.kind, a.priority,
+           CASE WHEN t.team_id > named.team THEN %(others)s::text ELSE COALESCE(t.name, '') END AS team
       FROM named, medic.alert_events e JOIN medic.alerts a USING (alert_id)
       LEFT JOIN medic.services s ON s.service_id = a.service_id LEFT JOIN medic.teams t USING (team_id)
      WHERE e.at > %(since)s AND e.at <= COALESCE(%(until)s::timestamptz, 'infinity')
@@ -56,8 +56,8 @@ COUNTED: Final = """
 ), ended AS (
     SELECT e.status, extract(epoch FROM e.completed_at - COALESCE(e.started_at, e.created_at))::float8 AS seconds,
            jsonb_build_object(
-               'playbook', CASE WHEN p.playbook_id > named.playbook THEN '(others)' ELSE p.name END,
-               'service_name', CASE WHEN s.service_id > named.service_in_executions THEN '(others)'
+               'playbook', CASE WHEN p.playbook_id > named.playbook THEN %(others)s::text ELSE p.name END,
+               'service_name', CASE WHEN s.service_id > named.service_in_executions THEN %(others)s::text
                                     ELSE COALESCE(s.service_name, '') END) AS of_it
       FROM named, medic.playbook_executions e JOIN medic.playbooks p USING (playbook_id)
       LEFT JOIN medic.services s USING (service_id)
@@ -69,14 +69,16 @@ COUNTED: Final = """
        AND l.action_type = 'execution_blocked' AND starts_with(l.details->>'because', 'circuit breaker:')
 ), counted AS (
     SELECT 'medic_heartbeats_total' AS name, s.service_id, heard.value::float8 AS value,
-           jsonb_build_object('heartbeat_name', COALESCE(s.heartbeat_name, '(others)'), 'status', heard.kind) AS labels
+           jsonb_build_object(
+               'heartbeat_name', COALESCE(s.heartbeat_name, %(others)s::text), 'status', heard.kind) AS labels
       FROM heard LEFT JOIN medic.services s USING (service_id)
      WHERE heard.service_id IS NULL OR s.service_id IS NOT NULL
      UNION ALL
     SELECT 'medic_alerts_total', NULL, count(*), jsonb_build_object('priority', priority, 'team', team)
       FROM told WHERE event = 'opened' GROUP BY priority, team
      UNION ALL
-    SELECT 'medic_alerts_resolved_total', NULL, count(*), '{}' FROM told WHERE event = 'resolved' HAVING count(*) > 0
+    SELECT 'medic_alerts_resolved_total', NULL, count(*), jsonb_build_object()
+      FROM told WHERE event = 'resolved' HAVING count(*) > 0
      UNION ALL
     SELECT 'medic_duration_alerts_total', NULL, count(*),
            jsonb_build_object('alert_type', CASE kind WHEN 'stale_run' THEN 'stale' ELSE 'exceeded' END)
@@ -86,21 +88,29 @@ COUNTED: Final = """
       FROM ended GROUP BY of_it, status
      UNION ALL
     SELECT 'medic_playbook_execution_duration_seconds', NULL, count(*), of_it || jsonb_build_object('le', bound.le)
-      FROM ended, LATERAL (SELECT COALESCE(
-               (SELECT b::text FROM unnest(ARRAY[5, 30, 120, 600, 1800, 7200]) AS b WHERE seconds <= b ORDER BY b LIMIT 1),
-               '+Inf') AS le) AS bound
+      FROM ended, LATERAL (
+           SELECT COALESCE(min(b)::text, '+Inf') AS le FROM unnest(%(bounds)s::float8[]) AS u (b) WHERE seconds <= b
+      ) AS bound
      GROUP BY of_it, bound.le
      UNION ALL
     SELECT 'medic_playbook_execution_duration_seconds_sum', NULL, sum(GREATEST(seconds, 0)), of_it
       FROM ended GROUP BY of_it
      UNION ALL
     SELECT 'medic_circuit_breaker_trips_total', service_id, count(*),
-           jsonb_build_object('service_id', COALESCE(service_id::text, '(others)'))
+           jsonb_build_object('service_id', COALESCE(service_id::text, %(others)s::text))
       FROM stopped GROUP BY service_id
 )
 """
+LIMITS: Final = {
+    "services": metrics.NAMED_SERVICES,
+    "services_in_executions": metrics.NAMED_IN_EXECUTIONS,
+    "playbooks": metrics.NAMED_PLAYBOOKS,
+    "teams": metrics.NAMED_TEAMS,
+    "others": metrics.OTHERS,
+    "bounds": list(metrics.EXECUTION_TIME.bounds),
+}
 READ: Final = (
-    LATE_SEEN
+    LATE_SEEN  # noqa: S608 - constants
     + COUNTED
     + """
 SELECT name, labels, sum(value) AS value, (SELECT counted_until FROM medic.counted) AS counted_until
@@ -119,13 +129,13 @@ def read(tx: Transaction, since: datetime) -> list[Sample] | None:
 
     None where somebody has added up more meanwhile, which would count twice.
     """
-    rows = tx.execute(READ, {"since": since, "until": None, "most": MOST_SEEN}).fetchall()
+    rows = tx.execute(READ, {**LIMITS, "since": since, "until": None, "most": metrics.SEEN_AT_ONCE}).fetchall()
     if any(counted_until != since for *_, counted_until in rows):
         return None
     return [Sample(name, labels, value) for name, labels, value, _ in rows]
 
 
-#: Who comes second leaves it to the first. Replays that hold the row are waited for, so that they cannot keep it for ever.
+#: Who comes second leaves it to the first. Replays that hold the row are waited for: they must not keep it for ever.
 LOCK: Final = """
 SELECT counted_until, now() AS now, measured_at FROM medic.counted
  WHERE pg_try_advisory_xact_lock(hashtextextended('who counts in Medic', 0)) FOR UPDATE
@@ -164,7 +174,7 @@ def until(tx: Transaction, since: datetime, latest: datetime, most: int) -> date
 
 
 COUNT_UP: Final = (
-    LATE_TAKEN
+    LATE_TAKEN  # noqa: S608 - constants
     + COUNTED
     + """, added AS (
     INSERT INTO medic.counters AS c (name, labels, service_id, value)
@@ -179,7 +189,7 @@ UPDATE medic.counted SET counted_until = %(until)s
 
 def count_up(tx: Transaction, since: datetime, up_to: datetime) -> None:
     """Add up what happened in between, for good."""
-    tx.execute(COUNT_UP, {"since": since, "until": up_to, "most": None})
+    tx.execute(COUNT_UP, {**LIMITS, "since": since, "until": up_to, "most": None})
 
 
 MEASURE: Final = """

@@ -8,11 +8,10 @@ from typing import Final
 
 from psycopg.rows import class_row
 
+from medic_core.domain.observing import metrics
 from medic_core.store.connection import Transaction
 from medic_core.store.health import DatabaseHealth
 
-#: Up to so many services are counted at once; of more, what the monitor found stands.
-COUNTED_AT_ONCE: Final = 10_000
 READ: Final = """
 WITH few AS MATERIALIZED (SELECT active AND paused_at IS NULL AS watched FROM medic.services LIMIT %(few)s + 1),
 counted AS (SELECT count(*) AS registered, count(*) FILTER (WHERE watched) AS active FROM few),
@@ -75,7 +74,11 @@ class Gauges:
 
 def read(tx: Transaction, breaker_executions: int, breaker_window: timedelta) -> Gauges:
     """Read them. A breaker is open where a service had so many executions within the window."""
-    values = {"few": COUNTED_AT_ONCE, "breaker_executions": breaker_executions, "breaker_window": breaker_window}
+    values = {
+        "few": metrics.COUNTED_AT_ONCE,
+        "breaker_executions": breaker_executions,
+        "breaker_window": breaker_window,
+    }
     with tx.cursor(row_factory=class_row(Gauges)) as cursor:
         found = cursor.execute(READ, values).fetchone()
     assert found is not None

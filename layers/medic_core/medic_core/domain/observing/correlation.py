@@ -12,7 +12,7 @@ LONGEST = 200
 
 
 def of_event(event: object) -> dict[str, Any]:
-    """`correlation_id` and, where there are, `message_ids`, `execution_id`, `trace_id`. Never raises: it is for logs."""
+    """`correlation_id`, and where there are `message_ids`, `execution_id`, `trace_id`. Never raises: it is for logs."""
     if not isinstance(event, Mapping):
         return {}
     found: dict[str, Any] = {}

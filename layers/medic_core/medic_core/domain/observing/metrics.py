@@ -12,6 +12,8 @@ OTHERS = "(others)"
 NAMED_SERVICES = 1000
 #: Likewise in the series of executions, which multiply with playbooks; and how many playbooks and teams do.
 NAMED_IN_EXECUTIONS, NAMED_PLAYBOOKS, NAMED_TEAMS = 200, 100, 200
+#: Up to so many services a scrape counts itself, and of heartbeats that were not added up yet the first so many.
+COUNTED_AT_ONCE, SEEN_AT_ONCE = 10_000, 10_000
 
 
 class Kind(StrEnum):
@@ -52,13 +54,13 @@ HEARTBEATS = Family(
 REGISTERED = Family(
     "medic_registered_services",
     Kind.GAUGE,
-    "Services there are. Exact up to 10000; of more, as the monitor found within the last 5 minutes.",
+    f"Services there are. Exact up to {COUNTED_AT_ONCE}; of more, as the monitor found within the last 5 minutes.",
 )
 ACTIVE = Family(
     "medic_active_services",
     Kind.GAUGE,
-    "Services that are watched: active and not paused. Exact up to 10000; of more, as the monitor found within the last "
-    "5 minutes.",
+    f"Services that are watched: active and not paused. Exact up to {COUNTED_AT_ONCE}; of more, as the monitor found "
+    "within the last 5 minutes.",
 )
 ALERTS = Family(
     "medic_alerts_total",
@@ -218,7 +220,9 @@ OUTBOX_WAITING = Family(
     "medic_outbox_waiting", Kind.GAUGE, "What was committed and has not been taken over by its receiver yet."
 )
 OUTBOX_AGE = Family(
-    "medic_outbox_oldest_seconds", Kind.GAUGE, "How long the oldest of what waits in the outbox is overdue; 0 when none is."
+    "medic_outbox_oldest_seconds",
+    Kind.GAUGE,
+    "How long the oldest of what waits in the outbox is overdue; 0 when none is.",
 )
 DELIVERIES_WAITING = Family(
     "medic_deliveries_waiting", Kind.GAUGE, "Deliveries of notifications that are due or will be tried again."
@@ -226,8 +230,8 @@ DELIVERIES_WAITING = Family(
 COUNTED_UNTIL = Family(
     "medic_counted_until_timestamp_seconds",
     Kind.GAUGE,
-    "Unix time up to which history has been added up; what came later is counted anew by each scrape, up to 20000 "
-    "heartbeats. Behind by more than some minutes, counters of busy installations are too.",
+    "Unix time up to which history was added up. What came later is counted anew by each scrape, of heartbeats the "
+    f"first {SEEN_AT_ONCE}: with more than that, medic_heartbeats_total is as old as this.",
 )
 
 #: In the order in which they are shown.

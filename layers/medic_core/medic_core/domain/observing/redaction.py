@@ -13,15 +13,15 @@ from typing import Any
 from medic_core.domain.routing.redaction import HIDDEN, shown_url
 
 #: Names of values that nobody may read, however they are written.
-SECRET_NAMES = (
+HIDDEN_NAMES = (
     r"(?:proxy-)?authorization|(?:set-)?cookie|x-(?:api-key|webhook-secret|amz-security-token|slack-signature)|"
     r"webhook-signature|(?:api|ping|routing|service|integration|secret|private|access|orders|secrets)[_-]?keys?|"
     r"[a-z_-]*(?:secret|token|passwo?r?d|passwd|pwd|credentials?)|database_url|redis_url"
 )
-IS_SECRET_NAME = re.compile(SECRET_NAMES, re.IGNORECASE | re.ASCII)
+IS_HIDDEN = re.compile(HIDDEN_NAMES, re.IGNORECASE | re.ASCII)
 #: `name: value`, `name=value`, `'name': 'value'`, also as JSON within JSON; of a header with a scheme both words.
 NAMED = re.compile(
-    rf"(?<![a-z0-9_-])((?:{SECRET_NAMES})(?:\\*[\"'])?\s*[:=]\s*)"
+    rf"(?<![a-z0-9_-])((?:{HIDDEN_NAMES})(?:\\*[\"'])?\s*[:=]\s*)"
     r"(?:b?(\\*[\"']).{0,8192}?(?<!\\)\2|(?:(?:bearer|basic)\s+)?[^\s\"',;&}\])]+)",
     re.IGNORECASE | re.ASCII | re.DOTALL,
 )
@@ -57,7 +57,7 @@ def shown(value: Any) -> Any:
         return without_secrets(value)
     if isinstance(value, Mapping):
         return {
-            without_secrets(str(name)): HIDDEN if inner and IS_SECRET_NAME.fullmatch(str(name)) else shown(inner)
+            without_secrets(str(name)): HIDDEN if inner and IS_HIDDEN.fullmatch(str(name)) else shown(inner)
             for name, inner in value.items()
         }
     if isinstance(value, list | tuple | set | frozenset):

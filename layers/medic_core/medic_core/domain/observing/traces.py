@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import re
 from dataclasses import dataclass
+from datetime import UTC, datetime
 
 #: Version 00, and nothing beyond its 55 characters: who sends a later version may send this one with it.
 TRACEPARENT = re.compile(r"00-([0-9a-f]{32})-([0-9a-f]{16})-([0-9a-f]{2})", re.ASCII)
@@ -31,6 +32,13 @@ def parsed(traceparent: str | None) -> Trace | None:
     return Trace(match[1], match[3])
 
 
-def of(kind: str, subject_id: object, began: object) -> Trace:
+def of_alert(alert_id: int, opened_at: datetime) -> Trace:
+    """The trace of an alert: of all that is sent about it, and of its repairs."""
+    return of("alert", alert_id, opened_at)
+
+
+def of(kind: str, subject_id: int, began: datetime) -> Trace:
     """The trace of what has none from outside: the same whenever it is asked for, and another in another stack."""
-    return Trace(hashlib.sha256(f"medic {kind} {subject_id} {began}".encode()).hexdigest()[:32])
+    return Trace(
+        hashlib.sha256(f"medic {kind} {subject_id} {began.astimezone(UTC).isoformat()}".encode()).hexdigest()[:32]
+    )
