@@ -70,7 +70,7 @@ ALERTS = Family(
     ("priority", "team"),
 )
 ALERTS_ACTIVE = Family("medic_alerts_active", Kind.GAUGE, "Alerts that are not resolved, acknowledged ones included.")
-ALERTS_RESOLVED = Family("medic_alerts_resolved_total", Kind.COUNTER, "Alerts resolved.")
+ALERTS_RESOLVED = Family("medic_alerts_resolved_total", Kind.COUNTER, "Alerts resolved, by whatever ended them.")
 CYCLES = Family(
     "medic_worker_cycle_duration_seconds",
     Kind.HISTOGRAM,

@@ -12,17 +12,18 @@ from typing import Any
 
 from medic_core.domain.routing.redaction import HIDDEN, shown_url
 
+#: Of one value in a log line: CloudWatch takes 256 kB for all of it.
+LONGEST = 100_000
 #: Names of values that nobody may read, however they are written.
 HIDDEN_NAMES = (
-    r"(?:proxy-)?authorization|(?:set-)?cookie|x-(?:api-key|webhook-secret|amz-security-token|slack-signature)|"
-    r"webhook-signature|(?:api|ping|routing|service|integration|secret|private|access|orders|secrets)[_-]?keys?|"
-    r"[a-z_-]*(?:secret|token|passwo?r?d|passwd|pwd|credentials?)|database_url|redis_url"
+    r"[a-z0-9_-]*(?:authorization|cookie|signature|secret|token|passwo?r?d|passwd|pwd|credentials?|"
+    r"(?:api|ping|routing|service|integration|secret|private|access|orders|secrets)[_-]?keys?)|database_url|redis_url"
 )
 IS_HIDDEN = re.compile(HIDDEN_NAMES, re.IGNORECASE | re.ASCII)
 #: `name: value`, `name=value`, `'name': 'value'`, also as JSON within JSON; of a header with a scheme both words.
 NAMED = re.compile(
     rf"(?<![a-z0-9_-])((?:{HIDDEN_NAMES})(?:\\*[\"'])?\s*[:=]\s*)"
-    r"(?:b?(\\*[\"']).{0,8192}?(?<!\\)\2|(?:(?:bearer|basic)\s+)?[^\s\"',;&}\])]+)",
+    r"(?:b?(\\*[\"']).{0,2000}?(?<!\\)\2|(?:(?:bearer|basic)\s+)?[^\s\"',;&}\])]+)",
     re.IGNORECASE | re.ASCII | re.DOTALL,
 )
 URL = re.compile(r"\bhttps?://[^\s\"'<>\\`]+", re.IGNORECASE | re.ASCII)
@@ -33,7 +34,7 @@ LOOKS: tuple[tuple[re.Pattern[str], str], ...] = (
     (re.compile(r"\b(mdk_[A-Za-z0-9]{1,32}_)[A-Za-z0-9_-]+", re.ASCII), rf"\1{HIDDEN}"),
     (re.compile(r"(/(?:ping|approvals)/)[^\s/?#\"'\\]+(?:/[^\s/?#\"'\\]+)?", re.ASCII), rf"\1{HIDDEN}"),
     # To the last @: a password need not be spelled as URLs want it, and a broken URL is quoted by who cannot read it.
-    (re.compile(r"\b((?:postgres(?:ql)?|rediss?):/{0,2})\S*@", re.ASCII), rf"\1{HIDDEN}@"),
+    (re.compile(r"\b((?:postgres(?:ql)?|rediss?):/{0,2})\S{0,1000}@", re.ASCII), rf"\1{HIDDEN}@"),
     (re.compile(r"\bwhsec_[A-Za-z0-9+/=_-]+", re.ASCII), f"whsec_{HIDDEN}"),
     (re.compile(r"\b(xox[a-z]|xapp)-[A-Za-z0-9-]+", re.ASCII), rf"\1-{HIDDEN}"),
     (re.compile(r"\b((?:bearer|basic)\s+)[A-Za-z0-9._~+/=-]{8,}", re.IGNORECASE | re.ASCII), rf"\1{HIDDEN}"),
@@ -43,7 +44,8 @@ LOOKS: tuple[tuple[re.Pattern[str], str], ...] = (
 
 
 def without_secrets(text: str) -> str:
-    """A text with its secrets struck out."""
+    """A text with its secrets struck out, and not longer than a log can hold."""
+    text = text[:LONGEST]
     for pattern, instead in LOOKS:
         text = pattern.sub(instead, text)
     text = URL.sub(lambda match: shown_url(match[0]), text)
