@@ -1,4 +1,4 @@
-"""/metrics and what is said about it: the names that were promised, what a scrape costs, the dashboard, the document."""
+"""/metrics and what is said about it: the promised names, what a scrape costs, the dashboard, the document."""
 
 from __future__ import annotations
 
@@ -156,11 +156,7 @@ def test_adding_up_reads_what_is_new_once(with_history: Database) -> None:
 
 
 def queries() -> list[tuple[str, str]]:
-    return [
-        (panel["title"], target["expr"])
-        for panel in DASHBOARD["panels"]
-        for target in panel.get("targets", [])
-    ]
+    return [(panel["title"], target["expr"]) for panel in DASHBOARD["panels"] for target in panel.get("targets", [])]
 
 
 def test_the_dashboard_asks_for_nothing_that_is_not_there() -> None:

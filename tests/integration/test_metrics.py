@@ -21,7 +21,7 @@ from medic_core.flows.count_up import count_up
 from medic_core.flows.housekeep import SERIES_DAYS, housekeep
 from medic_core.flows.settle import replay_signal
 from medic_core.store import counting
-from medic_core.store.connection import Database
+from medic_core.store.connection import Database, Transaction
 from tests.builders import a_service, a_signal, at_once, away, hears, now_of, rows, time_passes, watch_statements
 from tests.fixtures.functions import Functions
 from tests.fixtures.receivers import Receivers
@@ -153,11 +153,15 @@ class TestAddingUp:
         a_service(database)
         hears(database)
         time_passes(database, 2 * MINUTE)
-        with pytest.raises(InterruptedError), database.transaction() as tx:
+
+        def dies(tx: Transaction) -> None:
             known = counting.lock(tx)
             assert known is not None
             counting.count_up(tx, known.counted_until, known.now)
             raise InterruptedError
+
+        with pytest.raises(InterruptedError), database.transaction() as tx:
+            dies(tx)
         assert count_up(database) == 1
         assert rows(database, "SELECT value FROM medic.counters") == [(1,)]
 
@@ -394,7 +398,7 @@ class TestTheWayIn:
             tx.execute("UPDATE medic.api_keys SET expires_at = now() WHERE name = 'heartbeat'")
         assert functions.api("GET", "/v2/services", key=reader).status == 401
         assert functions.api("GET", "/v2/services", key=beater).status == 401
-        found = dict((labels["reason"], n) for labels, n in scraped(functions).series("medic_auth_failures_total"))
+        found = {labels["reason"]: n for labels, n in scraped(functions).series("medic_auth_failures_total")}
         assert found == {
             "missing_key": 2,
             "invalid_key": 2,

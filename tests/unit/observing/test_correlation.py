@@ -47,11 +47,13 @@ def test_every_recorded_event_is_called_something(path: Any) -> None:
 
 anything = st.recursive(
     st.none() | st.booleans() | st.integers() | st.text(max_size=5),
-    lambda inner: st.lists(inner, max_size=3)
-    | st.dictionaries(
-        st.sampled_from(["requestContext", "headers", "Records", "execution_id", "id", "messageId", "traceparent"]),
-        inner,
-        max_size=3,
+    lambda inner: (
+        st.lists(inner, max_size=3)
+        | st.dictionaries(
+            st.sampled_from(["requestContext", "headers", "Records", "execution_id", "id", "messageId", "traceparent"]),
+            inner,
+            max_size=3,
+        )
     ),
     max_leaves=8,
 )

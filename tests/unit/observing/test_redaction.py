@@ -36,7 +36,10 @@ TEXTS = {
     "a token in a query": (f"https://example.com/hook?token={SECRET}&x=1 timed out", "timed out"),
     "a database": (f"postgresql://medic:{SECRET}@db.internal:5432/medic refused", "db.internal:5432/medic refused"),
     "a database with an odd password": (f"postgres://medic:a/b@{SECRET}@db:5432/x", "db:5432/x"),
-    "a broken database URL": (f'missing "=" after "postgresql:/medic:{SECRET}@db" in connection info string', "missing"),
+    "a broken database URL": (
+        f'missing "=" after "postgresql:/medic:{SECRET}@db" in connection info string',
+        "missing",
+    ),
     "libpq's own words": (f"host=db user=medic password={SECRET} sslmode=require", "sslmode=require"),
     "libpq's own words in quotes": (f"host=db password='a \\' {SECRET}' sslmode=require", "sslmode=require"),
     "a Redis": (f"rediss://:{SECRET}@cache:6379/0", "cache:6379/0"),
@@ -76,7 +79,7 @@ def test_twice_is_as_good_as_once_and_depth_does_not_matter(name: str) -> None:
         "status_code=503 code: 42P01",
         "tokens used: 5",
         "3f0c7b8e-4a57-4d1c-9b1e-5d2f6a7b8c9d",
-        "File \"/var/task/ingest.py\", line 12, in handler",
+        'File "/var/task/ingest.py", line 12, in handler',
     ],
 )
 def test_what_is_no_secret_is_left_as_it_is(text: str) -> None:
@@ -107,5 +110,17 @@ def test_what_stands_around_it_saves_no_secret(around: str, name: str) -> None:
 
 def test_a_text_made_to_be_slow_is_not() -> None:
     """Fractions of a second; what grew with the square would not be done within a test's time."""
-    for text in ("password", "token='", "a_", "://", "postgres://", "https://", "bearer ", "key=", "\\\"", "a:b@", "xoxb-"):
+    for text in (
+        "password",
+        "token='",
+        "a_",
+        "://",
+        "postgres://",
+        "https://",
+        "bearer ",
+        "key=",
+        '\\"',
+        "a:b@",
+        "xoxb-",
+    ):
         assert len(without_secrets(text * 50_000)) <= LONGEST
