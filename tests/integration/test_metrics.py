@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 from base64 import b64decode
 from collections.abc import Callable
+from contextlib import closing
 from datetime import timedelta
 from typing import Any
 
@@ -135,6 +136,21 @@ class TestAddingUp:
         time_passes(database, timedelta(seconds=2))
         assert count_up(database) == 1
         assert rows(database, "SELECT value FROM medic.counters") == [(1,)]
+
+    def test_what_a_transaction_under_way_has_written_is_waited_for(self, database: Database) -> None:
+        a_service(database)
+        with closing(Database(database._url)) as other, other.transaction() as slow:
+            (began,) = slow.execute("SELECT now()").fetchone() or (None,)
+            slow.execute("UPDATE medic.services SET runbook = 'x'")
+            hears(database, kind=SignalKind.LOG)
+            with database.transaction() as tx:
+                known = counting.lock(tx, timedelta(0))
+            assert known is not None
+            assert known.latest == began < known.now
+        with database.transaction() as tx:
+            known = counting.lock(tx, timedelta(0))
+        assert known is not None
+        assert known.latest == known.now
 
     def test_eight_at_once_add_up_everything_once(self, database: Database) -> None:
         a_service(database)

@@ -18,13 +18,12 @@ def count_up(database: Database, most: int = MOST_IN_A_STEP, steps: int = STEPS)
     for step in range(steps):
         with database.transaction() as tx:
             known = counting.lock(tx)
-            latest = known.now - counting.SETTLED_AFTER if known is not None else None
-            if known is None or latest is None or latest <= known.counted_until:
+            if known is None or known.latest <= known.counted_until:
                 return step
-            until = counting.until(tx, known.counted_until, latest, most)
+            until = counting.until(tx, known.counted_until, known.latest, most)
             counting.count_up(tx, known.counted_until, until)
             if known.measured_at is None or known.now - known.measured_at >= counting.MEASURED_EVERY:
                 counting.measure(tx)
-        if until == latest:
+        if until == known.latest:
             return step + 1
     return steps

@@ -17,8 +17,10 @@ from medic_core.domain.observing.exposition import Sample
 from medic_core.domain.watching.signals import SignalKind
 from medic_core.store.connection import Transaction
 
-#: Whatever began longer ago has been committed or given up: no statement and no wait for a lock is allowed that long.
+#: Whatever began longer ago has been committed or given up, as a rule: no statement is allowed half of that.
 SETTLED_AFTER: Final = timedelta(minutes=1)
+#: A transaction that is still under way is waited for so long.
+WAITED_FOR: Final = timedelta(minutes=10)
 #: Services are counted from end to end so often.
 MEASURED_EVERY: Final = timedelta(minutes=5)
 
@@ -137,24 +139,30 @@ def read(tx: Transaction, since: datetime) -> list[Sample] | None:
 
 #: Who comes second leaves it to the first. Replays that hold the row are waited for: they must not keep it for ever.
 LOCK: Final = """
-SELECT counted_until, now() AS now, measured_at FROM medic.counted
+SELECT counted_until, now() AS now, measured_at, GREATEST(now() - %(waited_for)s::interval, LEAST(
+           now() - %(settled_after)s::interval,
+           (SELECT min(xact_start) FROM pg_stat_activity
+             WHERE datname = current_database() AND backend_xid IS NOT NULL))) AS latest
+  FROM medic.counted
  WHERE pg_try_advisory_xact_lock(hashtextextended('who counts in Medic', 0)) FOR UPDATE
 """
 
 
 @dataclass(frozen=True, slots=True)
 class Counted:
-    """How far history was added up, and when services were last counted from end to end."""
+    """How far history was added up, how far it can be now, and when services were last counted from end to end."""
 
     counted_until: datetime
     now: datetime
     measured_at: datetime | None
+    latest: datetime
 
 
-def lock(tx: Transaction) -> Counted | None:
+def lock(tx: Transaction, settled_after: timedelta = SETTLED_AFTER) -> Counted | None:
     """Be the one who counts; None where somebody else does."""
+    values = {"settled_after": settled_after, "waited_for": WAITED_FOR}
     with tx.cursor(row_factory=class_row(Counted)) as cursor:
-        return cursor.execute(LOCK).fetchone()
+        return cursor.execute(LOCK, values).fetchone()
 
 
 UNTIL: Final = """
