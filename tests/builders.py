@@ -83,6 +83,8 @@ MOMENTS = {
     "approval_votes": ("at",),
     "approval_links": ("made_at",),
     "slack_requests": ("received_at",),
+    "counters": ("changed_at",),
+    "counted": ("counted_until", "measured_at"),
     "repair_batches": ("created_at", "expires_at", "decided_at"),
     "trigger_firings": ("fired_at",),
     "secrets": ("last_used_at",),

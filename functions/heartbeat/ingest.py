@@ -8,9 +8,10 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from datetime import timedelta
+from functools import cache
 from http import HTTPStatus
 from types import MappingProxyType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import bodies
 from medic_core import config
@@ -31,6 +32,9 @@ from medic_core.errors import Forbidden, MedicError, NotFound, TooManyRequests, 
 from medic_core.flows.record import KeyChanged, record_signal
 from medic_core.store.connection import Database
 
+if TYPE_CHECKING:
+    from medic_core.flows.tally import Tally
+
 SETTINGS = config.from_environment()
 #: A client waits: a database that does not answer in this time is one that is away.
 DATABASE = Database(SETTINGS.database, patience=timedelta(seconds=2.5))
@@ -45,8 +49,18 @@ ACCEPTED = "Heartbeat accepted: it will be recorded with the time of its receipt
 MILLISECOND = timedelta(milliseconds=1)
 
 
-def handler(event: dict[str, Any], context: object) -> answers.Answer:  # noqa: ARG001
-    """A gateway event in, an answer out."""
+def handler(event: dict[str, Any], context: object) -> answers.Answer:
+    """A gateway event in, an answer out. What nobody foresaw is logged and rises without its secrets."""
+    try:
+        return _answered(event)
+    except Exception as error:
+        from medic_core import telemetry  # noqa: PLC0415
+
+        telemetry.unforeseen("heartbeat", event, context, error)
+        raise
+
+
+def _answered(event: dict[str, Any]) -> answers.Answer:
     request = Request.from_event(event)
     if request.path.startswith("/ping/"):
         return _ping(request)
@@ -218,8 +232,22 @@ def _count(metric: str, **dimensions: str) -> None:
 
 
 def _count_refusal(error: MedicError) -> None:
-    if isinstance(error, Unauthorized | Forbidden):
-        _count("AUTHENTICATION_FAILURES", reason=error.reason)
+    if not isinstance(error, Unauthorized | Forbidden):
+        return
+    # Likewise only where somebody is refused.
+    from medic_core.domain.observing import metrics  # noqa: PLC0415
+
+    _count("AUTHENTICATION_FAILURES", reason=error.reason)
+    tally = _tally()
+    tally.count(metrics.AUTH_FAILURES, reason=error.reason)
+    tally.write_if_due()
+
+
+@cache
+def _tally() -> Tally:
+    from medic_core.flows.tally import Tally  # noqa: PLC0415
+
+    return Tally(DATABASE)
 
 
 def _relay() -> None:

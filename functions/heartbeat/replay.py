@@ -36,6 +36,7 @@ class Waiting(NamedTuple):
     key_id: str | None
 
 
+@telemetry.logged(LOGGER)
 def handler(event: dict[str, Any], context: object) -> dict[str, Any]:  # noqa: ARG001
     """Replay a batch; what the database could not take comes back later, what cannot be read goes to the dead letters.
 

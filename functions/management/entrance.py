@@ -12,6 +12,7 @@ from urllib.parse import parse_qsl
 from aws_lambda_powertools.event_handler import APIGatewayHttpResolver
 from aws_lambda_powertools.event_handler.api_gateway import Route
 
+import counting
 import door
 import pages
 from door import Visitor
@@ -23,6 +24,7 @@ from medic_core.api.limits import Admission
 from medic_core.api.request import Request
 from medic_core.domain.access.api_keys import Scope
 from medic_core.domain.access.rate_limits import Endpoints
+from medic_core.domain.observing import metrics
 from medic_core.errors import BadRequest, Forbidden, MedicError, MethodNotAllowed, NotFound, Reused, Unauthorized
 from medic_core.store import idempotency_keys
 
@@ -43,7 +45,7 @@ def enter(app: APIGatewayHttpResolver, event: dict[str, Any], context: Any) -> A
     request = Request.from_event(event)
     failed = failing(request.path)
     try:
-        found = _route(app, request)
+        found = route_of(app, request)
         admission, visitor = _admit(request, found)
     except MedicError as error:
         return _with_headers(_turned_away(request, error, failed))
@@ -60,7 +62,8 @@ def failing(path: str) -> Callable[[MedicError], Answer]:
     return pages.failed_answer if path.startswith(PAGES) else answers.failed
 
 
-def _route(app: APIGatewayHttpResolver, request: Request) -> Route:
+def route_of(app: APIGatewayHttpResolver, request: Request) -> Route:
+    """The route that a request means. Raises NotFound, MethodNotAllowed."""
     # There is no public list of them. A path that is spelled out is that path, and not a name in another.
     spelled_out, with_names = app._static_routes, app._dynamic_routes  # noqa: SLF001
     matching = [route for route in spelled_out if route.rule.match(request.path)]
@@ -222,6 +225,7 @@ def _is_success(answer: Answer) -> bool:
 def _count(error: MedicError) -> None:
     if isinstance(error, Unauthorized | Forbidden):
         telemetry.count("management", telemetry.Metric.AUTHENTICATION_FAILURES, reason=error.reason)
+        counting.TALLY.count(metrics.AUTH_FAILURES, reason=error.reason)
 
 
 def _with_headers(answer: Answer) -> Answer:

@@ -2,23 +2,23 @@
 
 from __future__ import annotations
 
-import re
+import time
 from http import HTTPStatus
 from typing import Any
 
 from aws_lambda_powertools.event_handler import APIGatewayHttpResolver, Response
 from aws_lambda_powertools.event_handler.openapi.exceptions import RequestValidationError
 
+import counting
 import entrance
 from medic_core import telemetry
 from medic_core.api import answers
+from medic_core.api.request import Request
 from medic_core.errors import BadRequest, MedicError
 from models.reading import problems
 from routes import ALL
 
 LOGGER = telemetry.logger("management")
-#: What follows opens something to whoever knows it.
-SECRET_PATH = re.compile(r"^(/approvals/|/ping/).*")
 
 app = APIGatewayHttpResolver(
     enable_validation=True, response_validation_error_http_code=HTTPStatus.INTERNAL_SERVER_ERROR, strip_prefixes=[]
@@ -44,11 +44,28 @@ def _response(answer: answers.Answer) -> Response[str]:
     )
 
 
+@telemetry.logged(LOGGER)
 def handler(event: dict[str, Any], context: Any) -> answers.Answer:
     """A gateway event in, an answer out. What nobody foresaw is logged whole and answered without a word of it."""
+    began = time.perf_counter()
     try:
-        return entrance.enter(app, event, context)
+        answer = entrance.enter(app, event, context)
     except Exception:
         path = event.get("rawPath") or ""
-        LOGGER.exception("unforeseen", path=SECRET_PATH.sub(r"\1…", path))
-        return entrance.failing(path)(MedicError("Medic made a mistake; it has been logged."))
+        LOGGER.exception("unforeseen", path=path)
+        answer = entrance.failing(path)(MedicError("Medic made a mistake; it has been logged."))
+    _count(event, answer, time.perf_counter() - began)
+    return answer
+
+
+def _count(event: dict[str, Any], answer: answers.Answer, seconds: float) -> None:
+    """Counting keeps nobody from being answered."""
+    try:
+        request = Request.from_event(event)
+        try:
+            path = entrance.route_of(app, request).openapi_path
+        except MedicError:
+            path = counting.NO_PATH
+        counting.answered(request.method, path, answer["statusCode"], seconds)
+    except Exception:
+        LOGGER.exception("a request was not counted")

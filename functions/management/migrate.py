@@ -12,6 +12,7 @@ import urllib3
 from medic_core import config, telemetry
 from medic_core.adapters import hashing
 from medic_core.adapters.migrations import apply_all
+from medic_core.domain.observing import redaction
 from medic_core.flows.housekeep import make_partitions
 from medic_core.flows.keys import ensure_admin_key
 from medic_core.store import schema_lock, session_defaults
@@ -25,6 +26,7 @@ LAYERS = (Path("/opt"), *map(Path, sys.path))
 REASON_LIMIT = 500
 
 
+@telemetry.logged(LOGGER)
 def handler(event: dict[str, Any], context: object) -> dict[str, Any]:  # noqa: ARG001
     """Migrate on create and update, do nothing on delete, and tell CloudFormation which it was."""
     try:
@@ -60,7 +62,7 @@ def _tell(event: dict[str, Any], status: str, reason: str) -> None:
         return
     answer = {
         "Status": status,
-        "Reason": reason[:REASON_LIMIT],
+        "Reason": redaction.without_secrets(reason)[:REASON_LIMIT],
         "PhysicalResourceId": event.get("PhysicalResourceId") or "medic-schema",
         "StackId": event["StackId"],
         "RequestId": event["RequestId"],

@@ -13,6 +13,7 @@ DATABASE = Database(config.from_environment().database)
 LOGGER = telemetry.logger("housekeeping")
 
 
+@telemetry.logged(LOGGER)
 def handler(event: dict[str, Any], context: object) -> dict[str, Any]:  # noqa: ARG001
     """A failure rises: the next day's run, or an operator's, does all that this one did not."""
     kept = asdict(housekeep(DATABASE))

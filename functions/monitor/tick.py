@@ -13,14 +13,17 @@ from medic_core import config, telemetry
 from medic_core.adapters.sealing import sealer
 from medic_core.adapters.sqs import SqsQueue
 from medic_core.adapters.step_functions import StepFunctions
+from medic_core.domain.observing import metrics
 from medic_core.errors import Unavailable
 from medic_core.flows import engine
 from medic_core.flows.consider import Rules, consider_alerts
+from medic_core.flows.count_up import count_up
 from medic_core.flows.expire_batches import expire_batches
 from medic_core.flows.reconcile import Reconciled, look_at_all, reconcile
 from medic_core.flows.relay import relay, relay_forgotten
 from medic_core.flows.remind_approvals import remind_approvals, tell_what_waits
 from medic_core.flows.sweep import Swept, sweep
+from medic_core.flows.tally import Tally
 from medic_core.store.connection import Database
 from medic_core.telemetry import Metric
 
@@ -33,12 +36,14 @@ SEALER = sealer(SETTINGS.secrets_key, SETTINGS.former_secrets_keys, SETTINGS.kms
 RULES = Rules(SETTINGS.breaker_executions, SETTINGS.allowed_webhook_hosts)
 LOGGER = telemetry.logger("monitor")
 COUNTS = telemetry.Counts("monitor")
+TALLY = Tally(DATABASE)
 ASKED_FOR_ALL = threading.Event()
 
 #: The schedule's own cadence: one invocation fills it with sweeps.
 INVOKED_EVERY = timedelta(minutes=1)
 
 
+@telemetry.logged(LOGGER)
 def handler(event: dict[str, Any], context: object) -> dict[str, Any]:  # noqa: ARG001
     """Sweep at the cadence until the next invocation's turn. Overlapping invocations are harmless."""
     cadence = SETTINGS.sweep_every
@@ -54,7 +59,7 @@ def handler(event: dict[str, Any], context: object) -> dict[str, Any]:  # noqa: 
 def _round(cadence: timedelta) -> Swept:
     """One sweep and its notifications. A database that is away ends the round, not the invocation."""
     try:
-        swept = sweep(DATABASE, _spooled(), cadence)
+        swept, seconds = _timed_sweep(cadence)
         relay(DATABASE, NOTIFICATIONS)
         _beside(_repair)
         _beside(_ask_again)
@@ -70,10 +75,30 @@ def _round(cadence: timedelta) -> Swept:
             Metric.SERVICES_DUE: swept.due,
             Metric.ALERTS_OPENED: swept.opened,
             Metric.SWEEPS_HELD: bool(swept.held),
-            Metric.SWEEPS_COMPLETED: not swept.held,
-        }
+            Metric.SWEEPS_COMPLETED: 1,
+        },
+        {Metric.DEADLINE_LAG: swept.lag_seconds, Metric.SWEEP_DURATION: seconds * 1000},
     )
+    _count()
     return swept
+
+
+def _timed_sweep(cadence: timedelta) -> tuple[Swept, float]:
+    began = time.monotonic()
+    swept = sweep(DATABASE, _spooled(), cadence)
+    seconds = time.monotonic() - began
+    TALLY.observe(metrics.CYCLES, seconds)
+    TALLY.count(metrics.CHECKED, swept.due + swept.looked)
+    return swept, seconds
+
+
+def _count() -> None:
+    """For /metrics: what this sweep did, and what has happened since the last one."""
+    try:
+        TALLY.write()
+        count_up(DATABASE)
+    except Exception:
+        LOGGER.exception("what happened is added up at the next sweep")
 
 
 def _beside(work: Callable[[], None]) -> None:

@@ -7,10 +7,14 @@ from dataclasses import replace
 from typing import Any
 
 from channels import CHANNELS
+from channels.pagerduty.event import ACTIONS
 from medic_core import config, ports, telemetry
 from medic_core.adapters.sealing import sealer
 from medic_core.adapters.sqs import SqsQueue
 from medic_core.adapters.step_functions import StepFunctions
+from medic_core.domain.alerting.alerts import AlertEvent
+from medic_core.domain.observing import metrics
+from medic_core.domain.observing.metrics import Action
 from medic_core.domain.routing import queue_messages
 from medic_core.domain.routing.queue_messages import MakeDelivery, PlanNotice, PlanNotification
 from medic_core.domain.routing.targets import Channel
@@ -19,6 +23,7 @@ from medic_core.flows.consider import Rules, consider_alerts
 from medic_core.flows.deliver import Means, Told, make_deliveries
 from medic_core.flows.plan_deliveries import Made, plan_notice, plan_notification
 from medic_core.flows.relay import relay
+from medic_core.flows.tally import Tally
 from medic_core.store.connection import Database
 from medic_core.store.deliveries import GROUPING_WAIT
 from medic_core.telemetry import Metric
@@ -32,6 +37,7 @@ SEALER = sealer(SETTINGS.secrets_key, SETTINGS.former_secrets_keys, SETTINGS.kms
 RULES = Rules(SETTINGS.breaker_executions, SETTINGS.allowed_webhook_hosts)
 LOGGER = telemetry.logger("router")
 COUNTS = telemetry.Counts("router")
+TALLY = Tally(DATABASE)
 
 #: Who answers within this keeps nobody waiting; who does not is tried again in the slow lane, for longer. Both are
 #: less than the lease of a delivery, also for a channel that asks twice.
@@ -56,6 +62,7 @@ def patient() -> Means:
     return replace(quick(), channels=PATIENT_SENDERS, patient=True)
 
 
+@telemetry.logged(LOGGER)
 def handler(event: dict[str, Any], context: object) -> dict[str, Any]:  # noqa: ARG001
     """Plan and deliver a batch. A message that cannot be read or planned fails alone and ends in the dead letters.
 
@@ -88,6 +95,7 @@ def handler(event: dict[str, Any], context: object) -> dict[str, Any]:  # noqa: 
         make_deliveries(DATABASE, dict.fromkeys(slow), patient()),
     ]
     _report(told, nobody)
+    _count(told)
     if is_news:
         _repair()
     return {"batchItemFailures": failures}
@@ -140,3 +148,16 @@ def _report(told: list[Told], nobody: int) -> None:
             Metric.NOBODY_TOLD: nobody,
         }
     )
+
+
+def _count(told: list[Told]) -> None:
+    """For /metrics: whom was asked for what, and what came of it."""
+    for one in told:
+        for (channel, event, answered), times in one.asked.items():
+            TALLY.count(metrics.DELIVERIES, times, channel=channel, status=answered)
+            if channel is Channel.SLACK:
+                TALLY.count(metrics.SLACK, times, status=answered)
+            if channel is Channel.PAGERDUTY:
+                action = ACTIONS.get(AlertEvent(event), Action.TRIGGER) if event else Action.TRIGGER
+                TALLY.count(metrics.PAGERDUTY, times, action=action, status=answered)
+    TALLY.write()

@@ -30,7 +30,6 @@ GRID = 24
 #: What a widget can be drawn of: its own metrics, and those of AWS.
 KNOWN_NAMESPACES = {"AWS/Lambda", "AWS/SQS", "AWS/ApiGateway", "AWS/States", "AWS/RDS"}
 #: Its reader comes first; the monitor writes it as soon as the change that measures it is in.
-NOT_WRITTEN_YET = {("medic-monitor", "DeadlineLag")}
 
 
 def metrics_of(alarm: dict[str, Any]) -> Iterator[dict[str, Any]]:

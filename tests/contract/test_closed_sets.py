@@ -14,6 +14,8 @@ from medic_core import domain, store
 from medic_core.domain.access.api_keys import Scope
 from medic_core.domain.access.rate_limits import Endpoints
 from medic_core.domain.alerting.alerts import INGEST_SILENT, AlertEvent, AlertStatus, Priority
+from medic_core.domain.observing.metrics import Action as PagerDutyAction
+from medic_core.domain.observing.metrics import Answered, Kind
 from medic_core.domain.repair.approvals import Via
 from medic_core.domain.repair.audit import AuditAction
 from medic_core.domain.repair.execution import (
@@ -54,6 +56,7 @@ SETS: dict[tuple[str, str], set[str]] = {
     ("service_state", "health"): set(Health),
     ("service_state", "extension_reasons"): set(Reason),
     ("heartbeat_events", "kind"): set(SignalKind),
+    ("late_heartbeats", "kind"): set(SignalKind),
     ("job_runs", "status"): set(RunStatus),
     ("alerts", "kind"): {*Trouble, INGEST_SILENT},
     ("alerts", "status"): set(AlertStatus),
@@ -90,6 +93,8 @@ NOT_OF_A_COLUMN = {Sort, Endpoints, ScheduleKind, CannedStatus, What}
 OF_PLAYBOOKS = {OnFailure, OnTimeout, Check, Method}
 #: What the brain keeps in `progress` and tells the state machine, and what a runner reports.
 OF_EXECUTIONS = {Phase, Doing, DirectiveKind, Verdict}
+#: Values of labels, which are texts in a JSON column, and how a metric behaves.
+OF_METRICS = {Answered, PagerDutyAction, Kind}
 #: The CHECKs that compare a column with a word or a list of them.
 CHECKS = r"""
     SELECT t.relname, a.attname, pg_get_constraintdef(c.oid)
@@ -126,4 +131,4 @@ def test_the_database_allows_what_the_domain_knows(database: Database, table: st
 
 def test_every_closed_set_is_looked_at() -> None:
     looked_at = {type(value) for values in SETS.values() for value in values} - {str}
-    assert looked_at | NOT_OF_A_COLUMN | OF_PLAYBOOKS | OF_EXECUTIONS == set(enums())
+    assert looked_at | NOT_OF_A_COLUMN | OF_PLAYBOOKS | OF_EXECUTIONS | OF_METRICS == set(enums())

@@ -23,9 +23,11 @@ from medic_core.domain.watching.signals import SignalKind
 from medic_core.flows import approval_links, change, edit_triggers, keys, kill_switches, maintain, scripts, secrets
 from medic_core.flows.change import By
 from medic_core.flows.consider import Rules, consider_alerts
+from medic_core.flows.count_up import count_up
 from medic_core.flows.housekeep import make_partitions
 from medic_core.flows.keys import ensure_admin_key
 from medic_core.flows.plan_deliveries import plan_notice, plan_notification
+from medic_core.flows.settle import replay_signal
 from medic_core.flows.sweep import sweep
 from medic_core.store import (
     alert_attention,
@@ -41,7 +43,7 @@ from medic_core.store import (
 from medic_core.store.connection import Database
 from medic_core.store.targets import TARGETS, WEBHOOKS
 from medic_core.store.working_hours import SCHEDULES
-from tests.builders import a_service, hears, rows, time_passes
+from tests.builders import a_service, a_signal, hears, now_of, rows, time_passes
 from tests.fixtures.functions import ADMIN_KEY
 from tests.fixtures.postgres import MIGRATIONS, PostgresServer
 from tests.fixtures.repairing import SECRETS, Hand, a_playbook, started
@@ -76,6 +78,7 @@ def lived_in(url: str) -> None:
     leave_routing(database)
     leave_jobs(database)
     leave_repairs(database)
+    leave_metrics(database)
     used = [table for (table,) in rows(database, TABLES) if not re.search(r"_(default|\d{8})$", table)]
     empty = [table for table in used if not rows(database, f"SELECT 1 FROM medic.{table} LIMIT 1")]
     database.close()
@@ -156,6 +159,16 @@ def leave_repairs(database: Database) -> None:
             "INSERT INTO medic.alert_events (alert_id, event, at, because, consecutive_failures)"
             " VALUES (1, 'escalated', now(), 'did not help', 1)"
         )
+
+
+def leave_metrics(database: Database) -> None:
+    """History that was added up, a heartbeat that came out of the spool after it, a trace."""
+    time_passes(database, timedelta(minutes=2))
+    assert count_up(database) == 1
+    late = a_signal("silent", received_at=now_of(database) - timedelta(minutes=30))
+    assert replay_signal(database, late) is not None
+    with database.transaction() as tx:
+        tx.execute("UPDATE medic.playbook_executions SET traceparent = %(it)s", {"it": f"00-{1:032}-{1:016}-01"})
 
 
 #: All that a migration can make: columns, constraints, indexes, relations with their storage, comments.

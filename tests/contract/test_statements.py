@@ -29,6 +29,9 @@ NO_STATEMENTS = {
     "connection.REFUSED",
     "connection.SET_TIME_ZONE",
     "session_defaults.GIVE",
+    "counting.LATE_SEEN",
+    "counting.LATE_TAKEN",
+    "counting.COUNTED",
 }
 
 

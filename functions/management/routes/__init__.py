@@ -4,6 +4,7 @@ from routes import (
     approvals,
     docs,
     health,
+    metrics,
     v1_alerts,
     v1_heartbeats,
     v1_services,
@@ -32,6 +33,7 @@ from routes import (
 
 MODULES = (
     health,
+    metrics,
     docs,
     approvals,
     v1_heartbeats,

@@ -42,18 +42,7 @@ def whole() -> Response[Health]:
 
     What is not configured is said, and is no illness.
     """
-    found, settings = _database(), door.SETTINGS
-    is_current, newest = (found.is_current, found.newest_migration) if found else (False, None)
-    components = Components(
-        database=_component(is_well=found is not None),
-        migrations=Schema(status="healthy" if is_current else "unhealthy", newest=newest),
-        monitor=_monitor(found),
-        queue=_component(is_well=_queue_answers()),
-        redis=_redis(),
-        slack=_configured(settings.slack_api_token, settings.slack_channel_id),
-        pagerduty=_configured(settings.pagerduty_routing_key),
-        webhook=_configured(settings.webhook_url),
-    )
+    components = components_of(_database())
     needed = (components.database, components.migrations, components.queue, components.monitor)
     is_ill = any(part.status == "unhealthy" for part in needed)
     is_degraded = components.redis.status == "unhealthy"
@@ -65,6 +54,22 @@ def whole() -> Response[Health]:
         components=components,
     )
     return door.bare(content, _status(is_well=not is_ill))
+
+
+def components_of(found: DatabaseHealth | None) -> Components:
+    """Each part of Medic, the database as it was found (None: away)."""
+    settings = door.SETTINGS
+    is_current, newest = (found.is_current, found.newest_migration) if found else (False, None)
+    return Components(
+        database=_component(is_well=found is not None),
+        migrations=Schema(status="healthy" if is_current else "unhealthy", newest=newest),
+        monitor=_monitor(found),
+        queue=_component(is_well=_queue_answers()),
+        redis=_redis(),
+        slack=_configured(settings.slack_api_token, settings.slack_channel_id),
+        pagerduty=_configured(settings.pagerduty_routing_key),
+        webhook=_configured(settings.webhook_url),
+    )
 
 
 @door.route(router, "GET", "/health/live", needs=None, limited=Endpoints.HEALTH, tag=TAG)

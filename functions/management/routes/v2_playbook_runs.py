@@ -12,8 +12,10 @@ from aws_lambda_powertools.event_handler.openapi.params import Body
 
 import door
 from door import Caller, Sent
+from medic_core.api.request import Request
 from medic_core.domain.access.api_keys import Scope
 from medic_core.domain.access.rate_limits import Endpoints
+from medic_core.domain.observing import traces
 from medic_core.domain.repair.execution import Cause, ExecutionStatus
 from medic_core.domain.repair.rehearsal import Canned, rehearse, unknown_steps
 from medic_core.errors import BadRequest, Unauthorized, Unavailable
@@ -56,7 +58,8 @@ def executed(
             plan, problems = planned(tx, playbook_id, wanted.service_id, variables, door.SETTINGS.allowed_webhook_hosts)
         steps = [ReadPlannedStep.model_validate(step) for step in plan]
         return door.answer(Plan(plan=steps, problems=problems), "Nothing was done.")
-    started = _start(playbook_id, wanted.service_id, variables, Cause.API, caller.actor, caller.key.name)
+    by = (caller.actor, caller.key.name)
+    started = _start(caller.request, playbook_id, wanted.service_id, variables, Cause.API, *by)
     return door.answer(started, "Execution started.", HTTPStatus.CREATED)
 
 
@@ -82,12 +85,14 @@ def triggered(
     if wanted.dry_run:
         raise BadRequest("dry_run: ask for it with a key, at /v2/playbooks/{playbook_id}/execute.")
     variables = {**wanted.variables, "trigger": "webhook", "source_ip": sent.remote_address}
-    started = _start(playbook_id, wanted.service_id, variables, Cause.WEBHOOK, f"webhook from {sent.remote_address}")
+    by = f"webhook from {sent.remote_address}"
+    started = _start(sent, playbook_id, wanted.service_id, variables, Cause.WEBHOOK, by)
     door.relay()
     return door.answer(started, "Execution started.", HTTPStatus.CREATED)
 
 
 def _start(
+    request: Request,
     playbook_id: int,
     service_id: int | None,
     variables: dict[str, Any],
@@ -95,10 +100,11 @@ def _start(
     started_by: str,
     started_with: str | None = None,
 ) -> StartedExecution:
+    sent = request.headers.get("traceparent")
+    traceparent = sent if traces.parsed(sent) is not None else None
+    by = (started_by, door.SETTINGS.breaker_executions, started_with, traceparent)
     with door.DATABASE.transaction() as tx:
-        execution_id = start_repair.start_by_hand(
-            tx, playbook_id, service_id, variables, cause, started_by, door.SETTINGS.breaker_executions, started_with
-        )
+        execution_id = start_repair.start_by_hand(tx, playbook_id, service_id, variables, cause, *by)
         name = edit_playbooks.existing(tx, playbook_id).name
     return StartedExecution(
         execution_id=execution_id,

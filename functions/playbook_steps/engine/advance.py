@@ -24,6 +24,7 @@ LOGGER = telemetry.logger("advance")
 COUNTS = telemetry.Counts("advance")
 
 
+@telemetry.logged(LOGGER)
 def handler(event: dict[str, Any], context: object) -> dict[str, Any]:  # noqa: ARG001
     """Take a turn of an execution. Asked again, it answers the same."""
     call = Call(event["execution_id"], event["engine_name"], event["seq"], event["outcome"])

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from medic_core import config
+from medic_core import config, telemetry
 from medic_core.adapters.sealing import sealer
 from medic_core.flows import engine
 from medic_core.store.connection import Database
@@ -12,8 +12,10 @@ from medic_core.store.connection import Database
 SETTINGS = config.from_environment()
 DATABASE = Database(SETTINGS.database)
 SEALER = sealer(SETTINGS.secrets_key, SETTINGS.former_secrets_keys, SETTINGS.kms_key_id)
+LOGGER = telemetry.logger("ask-approval")
 
 
+@telemetry.logged(LOGGER)
 def handler(event: dict[str, Any], context: object) -> dict[str, Any]:  # noqa: ARG001
     """Keep the token. People were asked in the turn before."""
     engine.keep_token(DATABASE, event["execution_id"], event["engine_name"], event["task_token"], SEALER)

@@ -13,6 +13,7 @@ DATABASE = Database(SETTINGS.database)
 LOGGER = telemetry.logger("mark-failed")
 
 
+@telemetry.logged(LOGGER)
 def handler(event: dict[str, Any], context: object) -> dict[str, Any]:  # noqa: ARG001
     """Note that an execution has failed, unless it is over. People hear of it at the next sweep."""
     error = str(event["outcome"].get("Error", ""))

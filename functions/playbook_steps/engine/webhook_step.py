@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from medic_core import config
+from medic_core import config, telemetry
 from medic_core.adapters import safe_http
 from medic_core.adapters.sealing import sealer
 from medic_core.flows import call_webhook
@@ -18,8 +18,10 @@ MEANS = Means(
     sealer(SETTINGS.secrets_key, SETTINGS.former_secrets_keys, SETTINGS.kms_key_id),
     SETTINGS.allowed_webhook_hosts,
 )
+LOGGER = telemetry.logger("webhook-step")
 
 
+@telemetry.logged(LOGGER)
 def handler(event: dict[str, Any], context: object) -> dict[str, Any]:  # noqa: ARG001
     """Make the call that an execution has come to. Asked again, it does not make one twice that may not be."""
     called = call_webhook.call(DATABASE, event["execution_id"], event["engine_name"], event["seq"], MEANS)

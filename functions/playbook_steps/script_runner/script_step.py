@@ -53,6 +53,7 @@ class Environment:
 ENVIRONMENT = Environment()
 
 
+@telemetry.logged(LOGGER)
 def handler(event: dict[str, Any], context: object) -> dict[str, Any]:  # noqa: ARG001
     """Run the script of an order; the order and the report are bound to this execution and turn. Raises NotRun."""
     if ENVIRONMENT.is_spent:

@@ -2,12 +2,20 @@
 
 from __future__ import annotations
 
+import json
+from collections.abc import Callable, Mapping
 from enum import StrEnum
+from functools import wraps
+from typing import Any, TypeVar
 
 from aws_lambda_powertools import Logger, Metrics
 from aws_lambda_powertools.metrics import MetricUnit, single_metric
 
+from medic_core.domain.observing import correlation, redaction
+
+#: Where POWERTOOLS_METRICS_NAMESPACE names no other: several stacks can share an account.
 NAMESPACE = "Medic"
+Answer = TypeVar("Answer")
 
 
 class Metric(StrEnum):
@@ -19,8 +27,9 @@ class Metric(StrEnum):
     SERVICES_DUE = "ServicesDue"
     ALERTS_OPENED = "AlertsOpened"
     SWEEPS_HELD = "SweepsHeld"
-    SWEEPS_COMPLETED = "SweepsCompleted"
-    DEADLINE_LAG = "DeadlineLag"  #: in seconds
+    SWEEPS_COMPLETED = "SweepsCompleted"  #: held ones too: the monitor was there
+    SWEEP_DURATION = "SweepDuration"
+    DEADLINE_LAG = "DeadlineLag"  #: how long the latest of a sweep had been due; 0 where nothing was
     DELIVERED = "NotificationsDelivered"
     DELIVERIES_POSTPONED = "NotificationsPostponed"
     DELIVERIES_FAILED = "NotificationsFailed"
@@ -33,31 +42,91 @@ class Metric(StrEnum):
     EXECUTIONS_RESUMED = "ExecutionsResumed"  #: the state machine had lost them
     DECISIONS_REFUSED = "DecisionsRefused"  #: the state machine did not wait for them any more
     APPROVALS_REMINDED = "ApprovalsReminded"
+    REQUESTS = "Requests"  #: answered by the management API
+    REQUESTS_FAILED = "RequestsFailed"  #: of them, with a status of 500 or more
+    REQUEST_LATENCY = "RequestLatency"
+
+
+#: All others are counts.
+UNITS = {
+    Metric.DEADLINE_LAG: MetricUnit.Seconds,
+    Metric.SWEEP_DURATION: MetricUnit.Milliseconds,
+    Metric.REQUEST_LATENCY: MetricUnit.Milliseconds,
+}
 
 
 def logger(function: str) -> Logger:
-    """The function's logger: JSON lines."""
-    return Logger(service=f"medic-{function}")
+    """The function's logger: JSON lines without secrets."""
+    return Logger(service=f"medic-{function}", json_serializer=_line)
+
+
+def _line(record: Mapping[str, Any]) -> str:
+    return json.dumps(redaction.shown(record), separators=(",", ":"))
+
+
+Handler = Callable[[dict[str, Any], Any], Answer]
+
+
+def logged(log: Logger) -> Callable[[Handler[Answer]], Handler[Answer]]:
+    """Around a handler: its log lines say which event they are about, and what rises from it is logged.
+
+    The runtime logs what rises once more, by itself: so secrets are taken out of its very text.
+    """
+
+    def around(handler: Handler[Answer]) -> Handler[Answer]:
+        @wraps(handler)
+        def answering(event: dict[str, Any], context: Any) -> Answer:
+            with log.append_context_keys(**_keys(event, context)):
+                try:
+                    return handler(event, context)
+                except Exception as error:
+                    log.exception("unforeseen")
+                    hide(error)
+                    raise
+
+        return answering
+
+    return around
+
+
+def unforeseen(function: str, event: dict[str, Any], context: Any, error: Exception) -> None:
+    """Log what is about to rise, as `logged` does: for a function that cannot pay for it beforehand."""
+    log = logger(function)
+    with log.append_context_keys(**_keys(event, context)):
+        log.error("unforeseen", exc_info=error)
+    hide(error)
+
+
+def hide(error: BaseException) -> None:
+    """Take secrets out of an exception's text, whose kind stays: the state machine knows errors by it."""
+    error.args = tuple(redaction.without_secrets(one) if isinstance(one, str) else one for one in error.args)
+
+
+def _keys(event: object, context: object) -> dict[str, Any]:
+    request_id = getattr(context, "aws_request_id", None)
+    return {**({"function_request_id": request_id} if request_id else {}), **correlation.of_event(event)}
 
 
 class Counts:
     """Metrics of one invocation, written as one EMF line."""
 
     def __init__(self, function: str) -> None:
-        self._metrics = Metrics(namespace=NAMESPACE, service=f"medic-{function}")
+        self._metrics = Metrics(service=f"medic-{function}")
+        self._metrics.namespace = self._metrics.namespace or NAMESPACE
 
-    def write(self, counts: dict[Metric, float]) -> None:
-        """Write those that are not zero."""
-        for name, value in counts.items():
-            if value:
-                self._metrics.add_metric(name=name, unit=MetricUnit.Count, value=value)
-        if any(counts.values()):
+    def write(self, counts: Mapping[Metric, float], measured: Mapping[Metric, float] | None = None) -> None:
+        """Write the counts that are not zero, and all that was measured."""
+        found = {name: value for name, value in counts.items() if value} | dict(measured or {})
+        for name, value in found.items():
+            self._metrics.add_metric(name=name, unit=UNITS.get(name, MetricUnit.Count), value=value)
+        if found:
             self._metrics.flush_metrics()
 
 
 def count(function: str, metric: Metric, **dimensions: str) -> None:
     """Write one count, by these dimensions, as an EMF line of its own."""
-    with single_metric(name=metric, unit=MetricUnit.Count, value=1, namespace=NAMESPACE) as counted:
+    namespace = Metrics().namespace or NAMESPACE
+    with single_metric(name=metric, unit=MetricUnit.Count, value=1, namespace=namespace) as counted:
         counted.add_dimension("service", f"medic-{function}")
         for name, value in dimensions.items():
             counted.add_dimension(name, value)

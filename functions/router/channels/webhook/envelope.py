@@ -8,6 +8,8 @@ from datetime import datetime
 from typing import Any
 
 from medic_core.api.answers import rfc3339
+from medic_core.domain.observing import traces
+from medic_core.domain.observing.traces import Trace
 from medic_core.domain.routing.messages import Notice, Notification, Question, headline
 from medic_core.domain.routing.webhook_signatures import signature
 
@@ -62,6 +64,13 @@ def _approval(question: Question) -> dict[str, Any]:
 def body(message: Notification | Notice) -> bytes:
     """The bytes that are sent, and signed."""
     return json.dumps(envelope(message)).encode()
+
+
+def trace_of(message: Notification | Notice) -> Trace:
+    """All that is sent about one alert is one trace; a notice is one of its own."""
+    if isinstance(message, Notice):
+        return traces.of("notice", message.notice_id, message.at)
+    return traces.of_alert(message.alert_id, message.opened_at)
 
 
 def headers(message: Notification | Notice, sent: bytes, secrets: Sequence[str], sent_at: datetime) -> dict[str, str]:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
+from secrets import token_hex
 
-from channels.webhook.envelope import body, headers
+from channels.webhook.envelope import body, headers, trace_of
 from medic_core import ports
 from medic_core.adapters import safe_http
 from medic_core.config import Settings
@@ -20,7 +21,8 @@ def webhook(settings: Settings, seconds: float) -> ports.Channel:
         assert not isinstance(message, Group)
         now = datetime.now(UTC)  # noqa: TID251  (the moment of sending is a fact of the wire, not of a rule)
         sent = body(message)
-        ours = {"Content-Type": "application/json", **headers(message, sent, target.secrets, now)}
+        about = {"Content-Type": "application/json", "traceparent": trace_of(message).traceparent(token_hex(8))}
+        ours = {**about, **headers(message, sent, target.secrets, now)}
         return safe_http.post(target.address, sent, {**target.headers, **ours}, settings.allowed_webhook_hosts, seconds)
 
     return send

@@ -10,8 +10,11 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from secrets import token_hex
 from typing import Any, Protocol
 
+from medic_core.domain.observing import traces
+from medic_core.domain.observing.traces import Trace
 from medic_core.domain.repair.execution import Run
 from medic_core.domain.repair.orders import Verdict, as_json, keepable, mask
 from medic_core.domain.repair.playbooks import Condition, Method, Step, Webhook
@@ -117,7 +120,8 @@ def _request(tx: Transaction, locked: Locked, run: Run, step: Step, result_id: i
     shown = Values(run.context, locked.progress.outputs, None)
     key = idempotency_key(locked)
     headers = fill_headers(action.headers, values)
-    ours = {"Idempotency-Key": key, "webhook-id": key}
+    traceparent = trace_of(locked).traceparent(token_hex(8))
+    ours = {"Idempotency-Key": key, "webhook-id": key, "traceparent": traceparent}
     if action.body is not None and not any(name.lower() == "content-type" for name in headers):
         ours["Content-Type"] = "application/json"
     return Prepared(
@@ -136,6 +140,16 @@ def _request(tx: Transaction, locked: Locked, run: Run, step: Step, result_id: i
 def idempotency_key(locked: Locked) -> str:
     """The same for every sending of one try of a step, so that a receiver can drop repeats."""
     return f"medic-{locked.execution_id}-{locked.progress.position}-{locked.progress.attempt}"
+
+
+def trace_of(locked: Locked) -> Trace:
+    """The trace that an execution's webhooks are a part of: its request's, else its alert's, else its own."""
+    from_outside = traces.parsed(locked.traceparent)
+    if from_outside is not None:
+        return from_outside
+    if locked.alert_id is not None and locked.alert_opened_at is not None:
+        return traces.of_alert(locked.alert_id, locked.alert_opened_at)
+    return traces.of("execution", locked.execution_id, locked.created_at)
 
 
 def _report(prepared: Prepared, answer: Answer) -> dict[str, Any]:

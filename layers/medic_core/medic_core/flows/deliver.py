@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Mapping
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass, field, replace
@@ -9,6 +10,7 @@ from datetime import timedelta
 
 from medic_core import ports
 from medic_core.domain.alerting.alerts import AlertEvent
+from medic_core.domain.observing.metrics import Answered
 from medic_core.domain.routing import queue_messages
 from medic_core.domain.routing.messages import Group, Message, Notice, Notification, Question
 from medic_core.domain.routing.retries import (
@@ -18,6 +20,7 @@ from medic_core.domain.routing.retries import (
     Answer,
     Delivered,
     GaveUp,
+    Outcome,
     Try,
     TryAgain,
     outcome,
@@ -67,6 +70,8 @@ class Told:
     failed: int = 0
     #: Why retries could not be queued; they start a little later.
     not_queued: list[str] = field(default_factory=list)
+    #: Whom was asked for what (an alert's event, empty for a notice), and what came of it: each request once.
+    asked: Counter[tuple[Channel, str, Answered]] = field(default_factory=Counter)
 
 
 @dataclass(frozen=True, slots=True)
@@ -263,6 +268,7 @@ def _settle(database: Database, means: Means, work: Work, answer: Answer, told: 
     body = "" if _is_about_approval(work.message) else _kept(answer.body)
     said = Said(answer.status, body, None if isinstance(decided, Delivered) else decided.because)
     in_a_chain = claimed.chain_position is not None and claimed.alert_event_id is not None
+    told.asked[work.target.channel, _event(work.message), _answered(answer, decided)] += 1
     with database.transaction() as tx:
         match decided:
             case Delivered():
@@ -286,6 +292,18 @@ def _settle(database: Database, means: Means, work: Work, answer: Answer, told: 
         _hand_over(means, HandOver(work.delivery_ids, decided.wait, to_slow_lane=answer.timed_out), told)
         return []
     return following
+
+
+def _event(message: Message) -> str:
+    return message.event.value if isinstance(message, Notification) else ""
+
+
+def _answered(answer: Answer, decided: Outcome) -> Answered:
+    if isinstance(decided, Delivered):
+        return Answered.SUCCESS
+    if answer.status is None:
+        return Answered.NO_ANSWER
+    return Answered.THROTTLED if answer.is_throttled else Answered.FAILED
 
 
 def _is_about_approval(message: Message) -> bool:

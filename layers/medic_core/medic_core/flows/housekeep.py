@@ -9,6 +9,7 @@ from medic_core.store import (
     api_keys,
     audit_log,
     connection,
+    counters,
     deliveries,
     execution_lists,
     heartbeat_events,
@@ -31,6 +32,8 @@ WINDOW_DAYS = 90
 #: Of secrets that have ended: until then their users hear "not valid any more".
 SECRET_DAYS = 90
 AUDIT_DAYS = 90
+#: Of series that do not rise any more.
+SERIES_DAYS = 90
 #: Of executions that have ended, with what came of their steps.
 EXECUTION_DAYS = 90
 #: Each removes 10,000 rows at most, so that no statement holds its locks for long.
@@ -91,6 +94,7 @@ def _forget_some(database: Database) -> int:
             + slack_requests.forget(tx)
             + api_keys.forget_secrets(tx, SECRET_DAYS)
             + audit_log.forget(tx, AUDIT_DAYS)
+            + counters.forget(tx, SERIES_DAYS)
         )
 
 

@@ -15,7 +15,7 @@ from medic_core.domain.watching.states import OF_RUNS, Health, Heard, State, Tro
 from medic_core.errors import NotFound
 from medic_core.flows import change
 from medic_core.flows.register import register_for_slug
-from medic_core.store import alerts, api_keys, job_runs, schedules, service_states, services, settling
+from medic_core.store import alerts, api_keys, counting, job_runs, schedules, service_states, services, settling
 from medic_core.store.connection import Database, Transaction
 from medic_core.store.service_states import Recorded
 from medic_core.store.settling import Change, Locked
@@ -108,6 +108,8 @@ def _settle(tx: Transaction, service_id: int, signal: Signal) -> Taken:
         locked = _resumed(tx, locked)
     paired = _paired(tx, locked, replace(signal, kind=kind), at)
     told = _decide(tx, locked, paired, at) if paired.counts and not locked.paused else _keep(tx, locked, paired, at)
+    if spooled:
+        counting.add_late(tx, service_id, paired.signal.kind, at)
     return Taken(
         service_id,
         locked.service.heartbeat_name,

@@ -29,7 +29,8 @@ MOST_VARIABLES, LONGEST_VARIABLE = 52, 4096
 class Wanted:
     """An execution that somebody or something wants. `context` are its variables, those of the service included.
 
-    `started_by` is who is said to want it, `started_with` the name of the key that it was asked for with.
+    `started_by` is who is said to want it, `started_with` the name of the key that it was asked for with,
+    `traceparent` the trace that the request was a part of.
     """
 
     playbook: PlaybookRow
@@ -41,6 +42,7 @@ class Wanted:
     alert_id: int | None = None
     trigger_id: int | None = None
     started_with: str | None = None
+    traceparent: str | None = None
 
 
 def situation(tx: Transaction, playbook_id: int, service_id: int, most_recent: int) -> Situation:
@@ -64,6 +66,7 @@ def begin(tx: Transaction, wanted: Wanted) -> int | None:
         scripts=scripts.newest(tx, playbook.scripts) if playbook.scripts else {},
         engine_name=engine_runs.new_name(),
         started_with=wanted.started_with,
+        traceparent=wanted.traceparent,
     )
     execution_id = executions.add(tx, new)
     if execution_id is None:
@@ -99,6 +102,7 @@ def start_by_hand(
     started_by: str,
     most_recent: int,
     started_with: str | None = None,
+    traceparent: str | None = None,
 ) -> int:
     """Start a playbook because somebody says so; its execution's id.
 
@@ -112,7 +116,16 @@ def start_by_hand(
     refused = _refusal(tx, playbook_id, service_id, cause, most_recent)
     if refused is not None:
         raise Conflict(f"Not started: {refused}.")
-    wanted = Wanted(playbook, cause, started_by, context, service_id, team_id, started_with=started_with)
+    wanted = Wanted(
+        playbook,
+        cause,
+        started_by,
+        context,
+        service_id,
+        team_id,
+        started_with=started_with,
+        traceparent=traceparent,
+    )
     execution_id = begin(tx, wanted)
     if execution_id is None:
         raise Conflict("Not started: an execution of this playbook for this service is under way.")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
 from medic_core.domain.alerting import flapping
@@ -29,7 +29,10 @@ OF_MEDIC = Interval(INGEST_PERIOD)
 
 @dataclass(frozen=True, slots=True)
 class Swept:
-    """What a sweep did. `held` says why silence was not judged, empty where it was."""
+    """What a sweep did. `held` says why silence was not judged, empty where it was.
+
+    `lag_seconds` is how long the one that had been due longest was due when it was claimed.
+    """
 
     due: int = 0
     opened: int = 0
@@ -37,6 +40,7 @@ class Swept:
     told: int = 0
     held: str = ""
     shifted: int = 0
+    lag_seconds: float = field(default=0.0, compare=False)
 
 
 def sweep(database: Database, spooled: int, cadence: timedelta, batch: int = BATCH) -> Swept:
@@ -55,11 +59,13 @@ def sweep(database: Database, spooled: int, cadence: timedelta, batch: int = BAT
     with database.transaction() as tx:
         began, verdict, shifted = _judge_ourselves(tx, spooled, cadence)
     due = opened = 0
+    lag = timedelta(0)
     held = verdict.because if isinstance(verdict, Hold) else ""
     while not held:
         with database.transaction() as tx:
             claimed = sweeping.claim_due(tx, began, batch)
             due += len(claimed)
+            lag = max(lag, *(began - one.alert_after for one in claimed), timedelta(0))
             opened += _open_for_silence(tx, claimed, Together(began, due))
         if len(claimed) < batch:
             break
@@ -68,7 +74,7 @@ def sweep(database: Database, spooled: int, cadence: timedelta, batch: int = BAT
     looked, told = _look_at_open(database, began, batch)
     with database.transaction() as tx:
         monitor_state.note_sweep(tx, began)
-    return Swept(due, opened, looked, told, held, shifted)
+    return Swept(due, opened, looked, told, held, shifted, lag.total_seconds())
 
 
 def _judge_ourselves(tx: Transaction, spooled: int, cadence: timedelta) -> tuple[datetime, Verdict, int]:

@@ -40,6 +40,7 @@ class New:
     scripts: Mapping[str, int]
     engine_name: str
     started_with: str | None = None
+    traceparent: str | None = None
 
 
 #: How long the state machine may take to begin.
@@ -47,10 +48,10 @@ BEGINS_WITHIN: Final = timedelta(minutes=2)
 ADD: Final = """
 INSERT INTO medic.playbook_executions
        (playbook_id, version, service_id, alert_id, trigger_id, cause, started_by, started_with, status, context,
-        scripts, progress, engine_name, expected_by, next_look_at)
+        scripts, progress, engine_name, expected_by, next_look_at, traceparent)
 VALUES (%(playbook_id)s, %(version)s, %(service_id)s, %(alert_id)s, %(trigger_id)s, %(cause)s, %(started_by)s,
         %(started_with)s, 'running', %(context)s, %(scripts)s, %(progress)s, %(engine_name)s, now() + %(begins_within)s,
-        now() + %(begins_within)s)
+        now() + %(begins_within)s, %(traceparent)s)
 RETURNING execution_id
 """
 
@@ -71,6 +72,7 @@ def add(tx: Transaction, new: New) -> int | None:
         "progress": Jsonb(Progress().to_json()),
         "engine_name": new.engine_name,
         "begins_within": BEGINS_WITHIN,
+        "traceparent": new.traceparent,
     }
     try:
         with tx.transaction(), tx.cursor(row_factory=scalar_row) as cursor:
@@ -86,7 +88,8 @@ LOCK: Final = "SELECT FROM medic.playbook_executions WHERE execution_id = %(exec
 READ: Final = """
 SELECT e.execution_id, e.playbook_id, e.version, e.service_id, e.alert_id, e.trigger_id, e.cause, e.status, e.context,
        e.scripts, e.current_step, e.attempt, e.progress, e.seq, e.directive, e.engine_name, e.engine_runs,
-       e.expected_by, e.started_by, e.started_with, now() AS now, v.sha256, s.heartbeat_name, s.team_id,
+       e.expected_by, e.started_by, e.started_with, e.traceparent, e.created_at, a.opened_at AS alert_opened_at,
+       now() AS now, v.sha256, s.heartbeat_name, s.team_id,
        a.alert_id IS NULL OR a.resolved_at IS NOT NULL AS alert_over, r.sent_at,
        CASE WHEN (r.reported->>'seq')::int = e.seq THEN r.reported END AS reported,
        (SELECT concat('kill switch (', k.level, '), thrown by ', k.thrown_by,
@@ -122,6 +125,9 @@ class Locked:
     cause: Cause
     started_by: str
     started_with: str | None
+    traceparent: str | None
+    created_at: datetime
+    alert_opened_at: datetime | None
     status: ExecutionStatus
     context: Mapping[str, Any]
     scripts: Mapping[str, int]

@@ -16,6 +16,7 @@ class Endpoints(StrEnum):
     HEARTBEAT = "heartbeat"
     MANAGEMENT = "management"
     HEALTH = "health"
+    METRICS = "metrics"
     DOCS = "docs"
     EXECUTION = "execution"  #: starting playbooks
     PAGE = "page"  #: what people look at
@@ -26,6 +27,7 @@ DEFAULTS = {
     Endpoints.HEARTBEAT: 100,
     Endpoints.MANAGEMENT: 20,
     Endpoints.HEALTH: 1000,
+    Endpoints.METRICS: 100,
     Endpoints.DOCS: 60,
     Endpoints.EXECUTION: 10,
     Endpoints.PAGE: 300,

@@ -1,0 +1,1 @@
+"""What can be seen of Medic itself, and what must not be."""
