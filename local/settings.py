@@ -33,6 +33,7 @@ PARAMETERS = {
     "MEDIC_GROUP_ALERTS_FROM": "GroupAlertsFrom",
     "RATE_LIMIT_EXECUTION_REQUESTS": "RateLimitExecutionRequests",
     "RATE_LIMIT_PAGE_REQUESTS": "RateLimitPageRequests",
+    "RATE_LIMIT_METRICS_REQUESTS": "RateLimitMetricsRequests",
     "MEDIC_BREAKER_EXECUTIONS": "BreakerExecutions",
     "MEDIC_ADDITIONAL_SCRIPT_ENV_VARS": "AdditionalScriptVariables",
 }

@@ -12,6 +12,7 @@ import psycopg
 import pytest
 
 from medic_core import telemetry
+from medic_core.credentials import here
 from medic_core.store.connection import Database
 from tests.builders import a_service, away, ping_id, rows
 from tests.fixtures.functions import ADMIN_KEY, Functions, LambdaContext
@@ -64,7 +65,7 @@ def breaks(functions: Functions, module: str) -> None:
     """This function's database is where no URL can lead: the driver says so, and quotes it."""
     database = functions.module(module).DATABASE
     database.close()
-    database._url = BROKEN
+    database._server = here(BROKEN)
 
 
 def test_what_nobody_foresaw_is_logged_with_whose_request_it_was_and_without_its_secrets(

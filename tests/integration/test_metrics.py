@@ -139,7 +139,7 @@ class TestAddingUp:
 
     def test_what_a_transaction_under_way_has_written_is_waited_for(self, database: Database) -> None:
         a_service(database)
-        with closing(Database(database._url)) as other, other.transaction() as slow:
+        with closing(Database(database._server)) as other, other.transaction() as slow:
             (began,) = slow.execute("SELECT now()").fetchone() or (None,)
             slow.execute("UPDATE medic.services SET runbook = 'x'")
             hears(database, kind=SignalKind.LOG)

@@ -127,6 +127,7 @@ def from_environment(environ: Mapping[str, str] = os.environ) -> Settings:
             Endpoints.DOCS: read.limit("RATE_LIMIT_DOCS_REQUESTS", Endpoints.DOCS),
             Endpoints.EXECUTION: read.limit("RATE_LIMIT_EXECUTION_REQUESTS", Endpoints.EXECUTION),
             Endpoints.PAGE: read.limit("RATE_LIMIT_PAGE_REQUESTS", Endpoints.PAGE),
+            Endpoints.METRICS: read.limit("RATE_LIMIT_METRICS_REQUESTS", Endpoints.METRICS),
         },
         admin_api_key=read.secret("MEDIC_ADMIN_API_KEY"),
         base_url=read.text("MEDIC_BASE_URL").rstrip("/"),

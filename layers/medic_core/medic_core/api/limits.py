@@ -13,7 +13,7 @@ from medic_core.api import answers
 from medic_core.api.answers import Answer
 from medic_core.config import LimiterType, Settings
 from medic_core.domain.access.api_keys import VerifiedKey
-from medic_core.domain.access.rate_limits import DEFAULTS, Endpoints, Verdict
+from medic_core.domain.access.rate_limits import Endpoints, Verdict
 from medic_core.domain.watching.signals import BySlug, Whom
 from medic_core.errors import MedicError, TooManyRequests
 from medic_core.ports import Asked, Limiter
@@ -24,7 +24,7 @@ class Limits:
 
     def __init__(self, limiter: Limiter, allowed: Mapping[Endpoints, int]) -> None:
         self._limiter = limiter
-        self._allowed = {**DEFAULTS, **allowed}
+        self._allowed = allowed
 
     @classmethod
     def from_settings(cls, settings: Settings, line: RedisLine) -> Limits:
