@@ -19,7 +19,7 @@ run on the same machine, in turn. Absolute figures drift with the machine.
 
 
 def main() -> None:
-    from bench import cold_starts, heartbeats, jobs, keys, repairs, routing, sweeps  # noqa: PLC0415  (paths come first)
+    from bench import cold_starts, heartbeats, jobs, keys, repairs, routing, scale_figures, sweeps  # noqa: PLC0415  (paths come first)
 
     modules = {
         "heartbeats": heartbeats,
@@ -29,6 +29,7 @@ def main() -> None:
         "routing": routing,
         "repairs": repairs,
         "cold-starts": cold_starts,
+        "scale": scale_figures,
     }
     parser = argparse.ArgumentParser(prog="python -m bench")
     parser.add_argument("--write", action="store_true", help="write docs/benchmarks.md too")
