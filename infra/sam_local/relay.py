@@ -21,6 +21,7 @@ class Relay:
         self.address = address
         #: The loop itself does not hold on to them.
         self._connections: set[asyncio.Task[None]] = set()
+        self._servers: list[asyncio.Server] = []
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._loop.run_forever, daemon=True)
         self._thread.start()
@@ -36,6 +37,7 @@ class Relay:
             connection.add_done_callback(self._connections.discard)
 
         server = await asyncio.start_server(accept, self.address, 0)
+        self._servers.append(server)
         return int(server.sockets[0].getsockname()[1])
 
     def stop(self) -> None:
@@ -43,11 +45,16 @@ class Relay:
         asyncio.run_coroutine_threadsafe(self._end_connections(), self._loop).result()
         self._loop.call_soon_threadsafe(self._loop.stop)
         self._thread.join()
+        self._loop.close()
 
     async def _end_connections(self) -> None:
+        for server in self._servers:
+            server.close()
         for connection in self._connections:
             connection.cancel()
         await asyncio.gather(*self._connections, return_exceptions=True)
+        # Sockets are closed in the loop's next turn.
+        await asyncio.sleep(0)
 
 
 async def _connect(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, port: int) -> None:

@@ -13,7 +13,7 @@ ROOT = Path(__file__).parents[2]
 LONGEST_MODULE, LONGEST_FUNCTION = 400, 60
 OURS = [
     path
-    for folder in ("layers/medic_core/medic_core", "functions", "local")
+    for folder in ("layers/medic_core/medic_core", "functions", "local", "infra")
     for path in sorted((ROOT / folder).rglob("*.py"))
 ]
 #: Spelled apart, so that this file does not find itself.
