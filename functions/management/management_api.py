@@ -12,7 +12,7 @@ from aws_lambda_powertools.event_handler.openapi.exceptions import RequestValida
 import entrance
 from medic_core import telemetry
 from medic_core.api import answers
-from medic_core.errors import BadRequest, MedicError
+from medic_core.errors import BadRequest, MedicError, NotAnEvent
 from models.reading import problems
 from routes import ALL
 
@@ -48,6 +48,8 @@ def handler(event: dict[str, Any], context: Any) -> answers.Answer:
     """A gateway event in, an answer out. What nobody foresaw is logged whole and answered without a word of it."""
     try:
         return entrance.enter(app, event, context)
+    except NotAnEvent:
+        raise
     except Exception:
         path = event.get("rawPath") or ""
         LOGGER.exception("unforeseen", path=SECRET_PATH.sub(r"\1…", path))

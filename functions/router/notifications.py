@@ -11,6 +11,7 @@ from medic_core import config, ports, telemetry
 from medic_core.adapters.sealing import sealer
 from medic_core.adapters.sqs import SqsQueue
 from medic_core.adapters.step_functions import StepFunctions
+from medic_core.api.events import messages
 from medic_core.domain.routing import queue_messages
 from medic_core.domain.routing.queue_messages import MakeDelivery, PlanNotice, PlanNotification
 from medic_core.domain.routing.targets import Channel
@@ -67,7 +68,7 @@ def handler(event: dict[str, Any], context: object) -> dict[str, Any]:  # noqa: 
     later: list[int] = []
     nobody = 0
     is_news = False
-    for record in event["Records"]:
+    for record in messages(event):
         try:
             message = queue_messages.parse(record["body"])
             if isinstance(message, MakeDelivery):

@@ -6,6 +6,7 @@ from typing import Any
 
 from medic_core import config
 from medic_core.adapters.sealing import sealer
+from medic_core.api.events import fields
 from medic_core.flows import engine
 from medic_core.store.connection import Database
 
@@ -16,5 +17,6 @@ SEALER = sealer(SETTINGS.secrets_key, SETTINGS.former_secrets_keys, SETTINGS.kms
 
 def handler(event: dict[str, Any], context: object) -> dict[str, Any]:  # noqa: ARG001
     """Keep the token. People were asked in the turn before."""
+    fields(event, execution_id=int, engine_name=str, task_token=str)
     engine.keep_token(DATABASE, event["execution_id"], event["engine_name"], event["task_token"], SEALER)
     return {}
