@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 from medic_core import config, telemetry
 from medic_core.adapters.spool import from_text
 from medic_core.adapters.sqs import SqsQueue
+from medic_core.api.events import messages
 from medic_core.domain.watching.signals import Signal
 from medic_core.errors import Unavailable
 from medic_core.flows.relay import relay
@@ -26,6 +27,8 @@ COUNTS = telemetry.Counts("replay")
 #: While the database is away a signal comes back after 5 s, then 10, 20, … up to a minute.
 FIRST_WAIT = timedelta(seconds=5)
 LONGEST_WAIT = timedelta(minutes=1)
+#: A reason may repeat what it complains of.
+REASON_LIMIT = 200
 
 
 class Waiting(NamedTuple):
@@ -40,27 +43,28 @@ class Waiting(NamedTuple):
 def handler(event: dict[str, Any], context: object) -> dict[str, Any]:  # noqa: ARG001
     """Replay a batch; what the database could not take comes back later, what cannot be read goes to the dead letters.
 
-    The database being away is not a message's fault: poison is told by reading it, not by counting its receipts.
+    The database being away is not a message's fault: poison is told by reading it, not by counting its receipts. It is
+    put away last, so that no trouble with it holds a heartbeat back.
     """
-    readable, poison = _read(event["Records"])
-    if poison:
-        DEAD_LETTERS.send([record["body"] for record in poison])
+    readable, poison = _read(messages(event))
     replayed, waiting = _replay(readable)
     for record in waiting:
         _come_back_later(record)
-    COUNTS.write({Metric.SPOOL_REPLAYED: replayed, Metric.SPOOL_POISON: len(poison)})
     if replayed:
-        relay(DATABASE, NOTIFICATIONS)
-    return {"batchItemFailures": [{"itemIdentifier": record["messageId"]} for record in waiting]}
+        _relay()
+    left = waiting + _not_put_away(poison)
+    COUNTS.write({Metric.SPOOL_REPLAYED: replayed, Metric.SPOOL_POISON: len(poison)})
+    return {"batchItemFailures": [{"itemIdentifier": record["messageId"]} for record in left]}
 
 
 def _read(records: list[dict[str, Any]]) -> tuple[list[Waiting], list[dict[str, Any]]]:
     readable, poison = [], []
     for record in records:
         try:
-            readable.append(Waiting(record, *from_text(record["body"])))
+            readable.append(Waiting(record, *from_text(record.get("body") or "")))
         except ValueError as error:
-            LOGGER.warning("not a signal: to the dead letters", message_id=record["messageId"], because=str(error))
+            because = str(error)[:REASON_LIMIT]
+            LOGGER.warning("not a signal: to the dead letters", message_id=record["messageId"], because=because)
             poison.append(record)
     return readable, poison
 
@@ -83,6 +87,24 @@ def _replay(readable: list[Waiting]) -> tuple[int, list[dict[str, Any]]]:
         if is_away:
             waiting.append(record)
     return len(readable) - len(waiting), waiting
+
+
+def _not_put_away(poison: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Put it with the dead letters. Where those cannot be reached it comes again, and the queue itself does it."""
+    try:
+        DEAD_LETTERS.send([record["body"] for record in poison])
+    except Exception:
+        LOGGER.exception("poison is left to the queue")
+        return poison
+    return []
+
+
+def _relay() -> None:
+    """People hear of what changed now, not at the next sweep; what does not leave now leaves then."""
+    try:
+        relay(DATABASE, NOTIFICATIONS)
+    except Exception:
+        LOGGER.exception("notifications wait for the next sweep")
 
 
 def _come_back_later(record: dict[str, Any]) -> None:

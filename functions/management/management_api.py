@@ -14,7 +14,7 @@ import entrance
 from medic_core import telemetry
 from medic_core.api import answers
 from medic_core.api.request import Request
-from medic_core.errors import BadRequest, MedicError
+from medic_core.errors import BadRequest, MedicError, NotAnEvent
 from models.reading import problems
 from routes import ALL
 
@@ -50,6 +50,8 @@ def handler(event: dict[str, Any], context: Any) -> answers.Answer:
     began = time.perf_counter()
     try:
         answer = entrance.enter(app, event, context)
+    except NotAnEvent:
+        raise
     except Exception:
         path = event.get("rawPath") or ""
         LOGGER.exception("unforeseen", path=path)

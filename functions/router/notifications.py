@@ -12,6 +12,7 @@ from medic_core import config, ports, telemetry
 from medic_core.adapters.sealing import sealer
 from medic_core.adapters.sqs import SqsQueue
 from medic_core.adapters.step_functions import StepFunctions
+from medic_core.api.events import messages
 from medic_core.domain.alerting.alerts import AlertEvent
 from medic_core.domain.observing import metrics
 from medic_core.domain.observing.metrics import Action
@@ -74,7 +75,7 @@ def handler(event: dict[str, Any], context: object) -> dict[str, Any]:  # noqa: 
     later: list[int] = []
     nobody = 0
     is_news = False
-    for record in event["Records"]:
+    for record in messages(event):
         try:
             message = queue_messages.parse(record["body"])
             if isinstance(message, MakeDelivery):

@@ -7,6 +7,7 @@ from typing import Any
 from medic_core import config, telemetry
 from medic_core.adapters.sealing import sealer
 from medic_core.adapters.sqs import SqsQueue
+from medic_core.api.events import fields
 from medic_core.flows import advance
 from medic_core.flows.advance import Call, Means
 from medic_core.flows.relay import relay
@@ -27,6 +28,7 @@ COUNTS = telemetry.Counts("advance")
 @telemetry.logged(LOGGER)
 def handler(event: dict[str, Any], context: object) -> dict[str, Any]:  # noqa: ARG001
     """Take a turn of an execution. Asked again, it answers the same."""
+    fields(event, execution_id=int, engine_name=str, seq=int, outcome=dict)
     call = Call(event["execution_id"], event["engine_name"], event["seq"], event["outcome"])
     advanced = advance.advance(DATABASE, call, MEANS)
     if advanced.told:

@@ -6,6 +6,7 @@ from typing import Any
 
 from medic_core import config, telemetry
 from medic_core.adapters.sealing import sealer
+from medic_core.api.events import fields
 from medic_core.flows import engine
 from medic_core.store.connection import Database
 
@@ -18,5 +19,6 @@ LOGGER = telemetry.logger("ask-approval")
 @telemetry.logged(LOGGER)
 def handler(event: dict[str, Any], context: object) -> dict[str, Any]:  # noqa: ARG001
     """Keep the token. People were asked in the turn before."""
+    fields(event, execution_id=int, engine_name=str, task_token=str)
     engine.keep_token(DATABASE, event["execution_id"], event["engine_name"], event["task_token"], SEALER)
     return {}

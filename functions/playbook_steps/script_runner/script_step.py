@@ -21,6 +21,7 @@ from typing import Any
 import jail
 from medic_core import config, telemetry
 from medic_core.adapters.sealing import sealer
+from medic_core.api.events import fields
 from medic_core.domain.repair.orders import ScriptOrder
 
 SETTINGS = config.from_environment()
@@ -56,6 +57,7 @@ ENVIRONMENT = Environment()
 @telemetry.logged(LOGGER)
 def handler(event: dict[str, Any], context: object) -> dict[str, Any]:  # noqa: ARG001
     """Run the script of an order; the order and the report are bound to this execution and turn. Raises NotRun."""
+    fields(event, execution_id=int, seq=int, order=str)
     if ENVIRONMENT.is_spent:
         raise NotRun("Something of another script is left here: this process ends, and another one goes on.")
     bound = {"execution": str(event["execution_id"]), "seq": str(event["seq"])}

@@ -13,7 +13,8 @@ MedicError
 ├── TooManyRequests
 └── Unavailable     try again; nothing was done
 
-`api.answers` turns each into one HTTP answer, and nowhere else.
+`api.answers` turns each into one HTTP answer, and nowhere else. What no client can have caused stands outside:
+`NotAnEvent`.
 """
 
 from __future__ import annotations
@@ -21,6 +22,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from inspect import cleandoc
 from types import MappingProxyType
+
+
+class NotAnEvent(ValueError):
+    """A function was invoked with what it cannot take. Nobody waits for an answer that it could give: it rises."""
 
 
 class MedicError(Exception):

@@ -10,10 +10,12 @@ from datetime import UTC, datetime
 from typing import Any
 from urllib.parse import parse_qsl
 
-from medic_core.errors import BadRequest, TooLarge
+from medic_core.errors import BadRequest, NotAnEvent, TooLarge
 
 #: More than any of our JSON bodies needs.
 JSON_LIMIT = 65_536
+WANTED = "This is no event of an HTTP API (payload 2.0)"
+NOT_AN_EVENT_LIMIT = 200
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +33,16 @@ class Request:
 
     @classmethod
     def from_event(cls, event: Mapping[str, Any]) -> Request:
+        """Raises NotAnEvent for what no HTTP API sends."""
+        try:
+            return cls._from_event(event)
+        except KeyError as missing:
+            raise NotAnEvent(f"{WANTED}: {missing} is missing.") from None
+        except (TypeError, AttributeError, ValueError, OverflowError) as error:
+            raise NotAnEvent(f"{WANTED}: {error}"[:NOT_AN_EVENT_LIMIT]) from None
+
+    @classmethod
+    def _from_event(cls, event: Mapping[str, Any]) -> Request:
         context = event["requestContext"]
         http, domain = context["http"], context.get("domainName")
         text = event.get("body") or ""
