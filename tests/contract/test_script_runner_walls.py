@@ -23,8 +23,14 @@ CORE = {
     "medic_core.domain",
     "medic_core.domain.access",
     "medic_core.domain.access.rate_limits",
+    "medic_core.domain.observing",
+    "medic_core.domain.observing.correlation",
+    "medic_core.domain.observing.redaction",
+    "medic_core.domain.observing.traces",
     "medic_core.domain.repair",
     "medic_core.domain.repair.orders",
+    "medic_core.domain.routing",
+    "medic_core.domain.routing.redaction",
     "medic_core.telemetry",
 }
 UNWANTED = ["psycopg", "redis", "argon2", "slack_sdk", "yaml", "pydantic", "yoyo", "croniter", "apprise"]
