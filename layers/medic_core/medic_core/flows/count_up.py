@@ -5,9 +5,9 @@ from __future__ import annotations
 from medic_core.store import counting
 from medic_core.store.connection import Database
 
-#: A step reads so many heartbeats at most, and a round takes so many steps: what is more waits for the next round.
-MOST_IN_A_STEP = 1_000_000
-STEPS = 5
+#: A step reads so many heartbeats at most, which is far from what a statement may take; a round takes so many steps.
+MOST_IN_A_STEP = 250_000
+STEPS = 20
 
 
 def count_up(database: Database, most: int = MOST_IN_A_STEP, steps: int = STEPS) -> int:
