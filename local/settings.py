@@ -34,6 +34,7 @@ PARAMETERS = {
     "RATE_LIMIT_EXECUTION_REQUESTS": "RateLimitExecutionRequests",
     "RATE_LIMIT_PAGE_REQUESTS": "RateLimitPageRequests",
     "RATE_LIMIT_METRICS_REQUESTS": "RateLimitMetricsRequests",
+    "MEDIC_OPEN_METRICS": "OpenMetrics",
     "MEDIC_BREAKER_EXECUTIONS": "BreakerExecutions",
     "MEDIC_ADDITIONAL_SCRIPT_ENV_VARS": "AdditionalScriptVariables",
 }

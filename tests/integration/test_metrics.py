@@ -488,3 +488,11 @@ class TestMedicItself:
         assert value == 1
         assert labels["version"] == "0.1.0"
         assert labels["migration"] == "0010.metrics"
+
+
+@pytest.mark.parametrize(("opened", "status"), [("true", 200), ("false", 401), ("", 401)])
+def test_without_a_key_they_are_shown_only_where_the_operator_says_so(
+    functions: Functions, monkeypatch: pytest.MonkeyPatch, opened: str, status: int
+) -> None:
+    monkeypatch.setenv("MEDIC_OPEN_METRICS", opened)
+    assert functions.api("GET", "/metrics", key=None).status == status

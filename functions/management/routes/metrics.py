@@ -27,7 +27,11 @@ TAG = "health"
 WELL = {"healthy": 1.0, "degraded": 1.0, "not_yet": 1.0, "unhealthy": 0.0}
 
 
-@door.route(router, "GET", "/metrics", needs=Scope.READ, limited=Endpoints.METRICS, tag=TAG, compress=True)
+#: Who can reach an open one reads names of services: the operator's to decide.
+NEEDS = None if door.SETTINGS.open_metrics else Scope.READ
+
+
+@door.route(router, "GET", "/metrics", needs=NEEDS, limited=Endpoints.METRICS, tag=TAG, compress=True)
 def shown() -> Response[str]:
     """Numbers for Prometheus, in its text format 0.0.4.
 

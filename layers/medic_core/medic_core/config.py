@@ -61,6 +61,7 @@ class Settings:
     slow_notifications_url: str
     playbook_machine_arn: str
     breaker_executions: int
+    open_metrics: bool
     trigger_secret: SecretText
     secrets_key: SecretText
     former_secrets_keys: SecretText
@@ -148,6 +149,7 @@ def from_environment(environ: Mapping[str, str] = os.environ) -> Settings:
         slow_notifications_url=read.text("MEDIC_SLOW_NOTIFICATIONS_URL"),
         playbook_machine_arn=read.text("MEDIC_PLAYBOOK_MACHINE_ARN"),
         breaker_executions=read.number("MEDIC_BREAKER_EXECUTIONS", DEFAULT_BREAKER_EXECUTIONS, 1, 1000),
+        open_metrics=read.text("MEDIC_OPEN_METRICS", "false") == "true",
         trigger_secret=read.secret("MEDIC_TRIGGER_SECRET"),
         secrets_key=read.secret("MEDIC_SECRETS_KEY"),
         former_secrets_keys=read.secret("MEDIC_FORMER_SECRETS_KEYS"),
