@@ -15,12 +15,15 @@ import psycopg
 import pytest
 from psycopg.sql import SQL, Identifier, Literal
 
+from medic_core.adapters.migrations import apply_all
+from medic_core.flows.housekeep import make_partitions
 from medic_core.flows.keys import ensure_admin_key
 from medic_core.store.connection import Database
 from tests.built.emulator import ROOT, Build, BuiltFunction
 from tests.built.secrets_extension import SESSION_TOKEN, SecretsExtension
 from tests.fixtures.aws import Emulator
 from tests.fixtures.functions import ADMIN_KEY, HashedOnce, a_machine
+from tests.fixtures.postgres import MIGRATIONS, PostgresServer
 
 sys.path[:0] = [str(ROOT / "infra")]
 import python313  # noqa: E402  (the path above comes first)
@@ -109,10 +112,15 @@ class Account:
         content = json.dumps({"username": self.role, "password": password})
         self._aws.client("secretsmanager").put_secret_value(SecretId=self.database_secret, SecretString=content)
 
-    def close(self) -> None:
-        self.extension.stop()
+    def cut_connections(self) -> None:
+        """Those of the stack's role, as a failover does."""
         with psycopg.connect(self.database_url, autocommit=True) as admin:
             admin.execute("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename = %s", [self.role])
+
+    def close(self) -> None:
+        self.extension.stop()
+        self.cut_connections()
+        with psycopg.connect(self.database_url, autocommit=True) as admin:
             admin.execute(f"DROP OWNED BY {self.role}")
             admin.execute(f"DROP ROLE {self.role}")
 
@@ -124,6 +132,17 @@ QUEUES = {
     "MEDIC_NOTIFICATIONS_URL": "notifications",
     "MEDIC_SLOW_NOTIFICATIONS_URL": "slow",
 }
+
+
+@pytest.fixture
+def own_database_url(own_server: PostgresServer) -> str:
+    """A database on a server that this test may stop. Where a module calls it `database_url`, its account is there."""
+    url = own_server.url("postgres")
+    apply_all(url, MIGRATIONS)
+    database = Database(url)
+    make_partitions(database, days=1)
+    database.close()
+    return url
 
 
 @pytest.fixture
