@@ -25,37 +25,57 @@ GIGABYTE = 1e9
 #: A Lambda function has one processor at 1,769 MB, and its share of one below.
 MEGABYTES_PER_PROCESSOR = 1769
 HEARTBEAT_MEGABYTES, MONITOR_MEGABYTES = 256, 512
-#: One round trip to a database in the same zone, which a laptop's loopback has not.
-ROUND_TRIP_MS = 0.7
+#: One round trip to a database in the same zone, and Aurora's wait for the copies of a commit.
+ROUND_TRIP_MS, COMMIT_MS = 0.7, 2.0
 #: Of an Aurora capacity unit: about a quarter of a processor. Half of it is left for all else that the database does.
 PROCESSORS_PER_UNIT, USABLE = 0.25, 0.5
 LOWEST_UNITS, STAND_BY = 0.5, 2
 #: A commit is at least one write of Aurora's; what is larger, one for each 4 KB.
 WRITE_BYTES = 4096
 KEPT_DAYS = 30
-#: What Lambda and API Gateway write down of each request.
-LOGGED_BYTES = 650
+#: What Lambda (300) and API Gateway write down of each request.
+LOGGED_BYTES = 520
+#: X-Ray takes one trace a second, and of the rest so many.
+TRACED_SHARE = 0.05
+#: Of Valkey's processing units, for the script that keeps a limit.
+CACHE_UNITS = 10
 #: Clients that follow a clock come together: so many times the mean in the busiest second.
 PEAK = 10
 
+#: What is full at how much: defaults of infra/template.yaml and data.yaml, and limits of an account.
+KEY_PER_MINUTE = 100
+THROTTLING_PER_SECOND, ACCOUNT_PER_SECOND = 2000, 10_000
+INSTANCES = 100
+#: Lambda lets through ten requests a second for each instance that is reserved, however short they are.
+REQUESTS_PER_INSTANCE = 10
+HIGHEST_UNITS = 8
+#: Through the proxy, of what Aurora allows at that capacity.
+CONNECTIONS = 1500
+CACHE_UNITS_PER_SECOND = 30_000
+
+#: (up to how much, price of each): the last goes on for ever.
+Tiers = tuple[tuple[float, float], ...]
 #: List prices in us-east-1, in dollars, as remembered in November 2026. They change: AWS's calculator knows.
+API_MILLION: Tiers = ((300, 1.00), (math.inf, 0.90))
+LOG_GIGABYTE: Tiers = ((10_000, 0.50), (30_000, 0.25), (50_000, 0.10), (math.inf, 0.05))
 PRICES: Mapping[str, float] = {
-    "api_million": 1.00,  # HTTP API, up to 300 million a month
-    "api_million_beyond": 0.90,
     "lambda_million": 0.20,
     "lambda_gb_second": 0.0000166667,  # x86; arm64 is a fifth cheaper
+    "trace_million": 5.00,
     "aurora_unit_hour": 0.12,
     "aurora_million_writes": 0.20,
     "aurora_gb_month": 0.10,
     "proxy_unit_hour": 0.015,
     "proxy_lowest_units": 8,
     "cache_month": 6.0,
+    "cache_million_units": 0.0023,
     "nat_month": 33.0,
-    "endpoints_month": 58.0,
-    "log_gb": 0.50,
+    "endpoints_month": 73.0,  # five in two zones
     "watching_month": 12.0,  # 53 alarms, a dashboard, metrics of our own
     "secrets_month": 3.0,
 }
+#: Lines of the bill that fall away for who brings a database, a cache and a network.
+DATA_STACK = ("Aurora, capacity", "Aurora, writes", "Aurora, storage", "RDS Proxy", "cache", "network")
 
 
 @dataclass(frozen=True)
@@ -100,24 +120,27 @@ def ways(figures: Figures) -> tuple[Way, Way]:
     one = Way(
         "single heartbeats",
         1,
-        billed_ms(figures.function_cpu_ms, figures.function_wall_ms, figures.statements),
+        billed_ms(figures.function_cpu_ms, figures.database_cpu_ms, figures.statements),
         figures.database_cpu_ms,
         figures.wal_bytes,
     )
     many = Way(
         f"batches of {figures.batch_size}",
         figures.batch_size,
-        billed_ms(figures.batch_cpu_ms, figures.batch_wall_ms, figures.batch_statements),
+        billed_ms(figures.batch_cpu_ms, figures.batch_database_cpu_ms, figures.batch_statements),
         figures.batch_database_cpu_ms,
         figures.batch_wal_bytes,
     )
     return one, many
 
 
-def billed_ms(cpu_ms: float, wall_ms: float, statements: int, megabytes: int = HEARTBEAT_MEGABYTES) -> float:
-    """A call's time on Lambda: our part of it grows as the share of a processor is small, the waiting does not."""
+def billed_ms(cpu_ms: float, database_ms: float, statements: int, megabytes: int = HEARTBEAT_MEGABYTES) -> float:
+    """A call's time on Lambda: our part of it grows as the share of a processor is small, the waiting does not.
+
+    Waiting is reckoned from what the database works and from constants: clocks of a busy machine say little of it.
+    """
     slower = max(1.0, MEGABYTES_PER_PROCESSOR / megabytes)
-    return cpu_ms * slower + max(0.0, wall_ms - cpu_ms) + statements * ROUND_TRIP_MS
+    return cpu_ms * slower + database_ms + statements * ROUND_TRIP_MS + (COMMIT_MS if statements else 0.0)
 
 
 def capacity_units(heartbeats_per_second: float, database_ms_each: float) -> float:
@@ -135,27 +158,48 @@ def costs(services: int, way: Way, figures: Figures) -> dict[str, float]:
     # What is kept at once, not what is written in a month: partitions are dropped after KEPT_DAYS.
     kept = services * 60 * 24 * KEPT_DAYS * figures.event_bytes / GIGABYTE
     sweep_seconds = MINUTES_PER_MONTH * figures.idle_sweep_ms / 1000 * MEGABYTES_PER_PROCESSOR / MONITOR_MEGABYTES
+    traces = min(calls, SECONDS_PER_MONTH) + max(0.0, calls - SECONDS_PER_MONTH) * TRACED_SHARE
     return {
-        "API Gateway": _tiered(calls),
+        "API Gateway": tiered(calls / MILLION, API_MILLION),
         "Lambda, heartbeats": calls / MILLION * PRICES["lambda_million"]
         + calls * way.billed_ms / 1000 * HEARTBEAT_MEGABYTES / 1024 * PRICES["lambda_gb_second"],
         "Lambda, monitor": sweep_seconds * MONITOR_MEGABYTES / 1024 * PRICES["lambda_gb_second"],
+        "X-Ray": traces / MILLION * PRICES["trace_million"],
+        "logs": tiered(calls * LOGGED_BYTES / GIGABYTE, LOG_GIGABYTE),
+        "keys, secrets, alarms": PRICES["watching_month"] + PRICES["secrets_month"],
         "Aurora, capacity": units * STAND_BY * SECONDS_PER_MONTH / 3600 * PRICES["aurora_unit_hour"],
         "Aurora, writes": calls * max(1.0, way.wal_bytes / WRITE_BYTES) / MILLION * PRICES["aurora_million_writes"],
         "Aurora, storage": kept * PRICES["aurora_gb_month"],
         "RDS Proxy": max(PRICES["proxy_lowest_units"], units) * SECONDS_PER_MONTH / 3600 * PRICES["proxy_unit_hour"],
-        "logs": calls * LOGGED_BYTES / GIGABYTE * PRICES["log_gb"],
-        "network, cache, keys, alarms": PRICES["cache_month"]
-        + PRICES["nat_month"]
-        + PRICES["endpoints_month"]
-        + PRICES["watching_month"]
-        + PRICES["secrets_month"],
+        "cache": PRICES["cache_month"] + calls * CACHE_UNITS / MILLION * PRICES["cache_million_units"],
+        "network": PRICES["nat_month"] + PRICES["endpoints_month"],
     }
 
 
-def _tiered(calls: float) -> float:
-    first = min(calls, 300 * MILLION)
-    return (first * PRICES["api_million"] + (calls - first) * PRICES["api_million_beyond"]) / MILLION
+def tiered(amount: float, tiers: Tiers) -> float:
+    """What so much costs where the price falls with the amount."""
+    paid, below = 0.0, 0.0
+    for upto, price in tiers:
+        paid += max(0.0, min(amount, upto) - below) * price
+        below = upto
+    return paid
+
+
+def full_at(way: Way) -> dict[str, float]:
+    """With how many services each part is full, in the busiest second; those that are full first come first."""
+    calls_each = PEAK / 60 / way.per_call
+    database_each = PEAK / 60 * way.database_ms / way.per_call / 1000
+    found = {
+        "the limit of one key (100 a minute)": float(KEY_PER_MINUTE * way.per_call),
+        "`ThrottlingRate` (2,000/s)": THROTTLING_PER_SECOND / calls_each,
+        "requests a second of `HeartbeatConcurrency` (10 × 100)": REQUESTS_PER_INSTANCE * INSTANCES / calls_each,
+        "instances of `HeartbeatConcurrency` (100)": INSTANCES / (calls_each * way.billed_ms / 1000),
+        "the account's API Gateway (10,000/s)": ACCOUNT_PER_SECOND / calls_each,
+        "`HighestCapacity` of Aurora (8)": HIGHEST_UNITS * PROCESSORS_PER_UNIT / database_each,
+        "connections through the proxy (1,500)": CONNECTIONS / (calls_each * way.billed_ms / 1000),
+        "units of Valkey (30,000/s)": CACHE_UNITS_PER_SECOND / (calls_each * CACHE_UNITS),
+    }
+    return dict(sorted(found.items(), key=lambda one: one[1]))
 
 
 def loads(services: int, way: Way) -> dict[str, float]:
@@ -177,7 +221,13 @@ def rendered(figures: Figures) -> str:
     both = ways(figures)
     paid = [_table(f"Dollars a month, {way.name}", {n: costs(n, way, figures) for n in SERVICES}) for way in both]
     used = [_table(f"What is in use, {way.name}", {n: loads(n, way) for n in SERVICES}, total=False) for way in both]
-    return "\n".join([*paid, *used])
+    return "\n".join([*paid, *used, *map(_limits, both)])
+
+
+def _limits(way: Way) -> str:
+    lines = [f"### What is full first, {way.name}", "", "| part, and what it is set to | full with so many services |"]
+    rows = [f"| {name} | {float(f'{services:.2g}'):,.0f} |" for name, services in full_at(way).items()]
+    return "\n".join([*lines, "| --- | ---: |", *rows]) + "\n"
 
 
 def _table(title: str, columns: Mapping[int, Mapping[str, float]], *, total: bool = True) -> str:
@@ -188,7 +238,9 @@ def _table(title: str, columns: Mapping[int, Mapping[str, float]], *, total: boo
     names = next(iter(columns.values()))
     rows = [row(name, (_shown(found[name]) for found in columns.values())) for name in names]
     sums = (f"**{_shown(sum(found.values()))}**" for found in columns.values())
-    return "\n".join([*head, *rows, *([row("**together**", sums)] if total else [])]) + "\n"
+    own = (_shown(sum(value for part, value in found.items() if part not in DATA_STACK)) for found in columns.values())
+    ends = [row("**together**", sums), row("of it, who brings a database and a network", own)] if total else []
+    return "\n".join([*head, *rows, *ends]) + "\n"
 
 
 def _shown(value: float) -> str:

@@ -15,6 +15,7 @@ from bench.scale_model import (
     billed_ms,
     capacity_units,
     costs,
+    full_at,
     loads,
     ways,
 )
@@ -38,9 +39,9 @@ ONE, MANY = ways(FIGURES)
 
 
 def test_a_small_function_makes_our_work_slower_and_waiting_not() -> None:
-    assert billed_ms(1.0, 1.0, 0, megabytes=1769) == 1.0
-    assert billed_ms(1.0, 1.0, 0, megabytes=1769 // 2) == pytest.approx(2.0, rel=0.01)
-    assert billed_ms(0.0, 5.0, 2, megabytes=128) == 5.0 + 2 * scale_model.ROUND_TRIP_MS
+    assert billed_ms(1.0, 0.0, 0, megabytes=1769) == 1.0
+    assert billed_ms(1.0, 0.0, 0, megabytes=1769 // 2) == pytest.approx(2.0, rel=0.01)
+    assert billed_ms(0.0, 5.0, 2, megabytes=128) == 5.0 + 2 * scale_model.ROUND_TRIP_MS + scale_model.COMMIT_MS
 
 
 def test_the_database_is_never_smaller_than_its_smallest() -> None:
@@ -75,6 +76,24 @@ def test_nothing_becomes_cheaper_with_more_services(way: scale_model.Way) -> Non
     for fewer, more in itertools.pairwise(SERVICES):
         small, large = costs(fewer, way, FIGURES), costs(more, way, FIGURES)
         assert all(small[name] <= large[name] for name in small)
+
+
+def test_a_price_falls_with_the_amount() -> None:
+    assert scale_model.tiered(15, ((10, 1.0), (float("inf"), 0.5))) == 12.5
+    assert scale_model.tiered(5, ((10, 1.0), (float("inf"), 0.5))) == 5.0
+
+
+def test_one_trace_a_second_is_taken_and_a_twentieth_of_the_rest() -> None:
+    assert costs(60, ONE, FIGURES)["X-Ray"] == pytest.approx(scale_model.SECONDS_PER_MONTH / 1e6 * 5)
+    assert costs(600, ONE, FIGURES)["X-Ray"] == pytest.approx((1 + 9 * 0.05) * scale_model.SECONDS_PER_MONTH / 1e6 * 5)
+
+
+def test_what_is_full_first_comes_first() -> None:
+    found = full_at(ONE)
+    assert list(found.values()) == sorted(found.values())
+    # Ten times a thousand a minute are 167 a second.
+    assert found["the account's API Gateway (10,000/s)"] == pytest.approx(60_000)
+    assert all(full_at(MANY)[name] > services for name, services in found.items() if "Aurora" not in name)
 
 
 def test_instances_are_rate_times_time() -> None:
