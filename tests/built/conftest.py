@@ -121,6 +121,7 @@ class Account:
         self.extension.stop()
         self.cut_connections()
         with psycopg.connect(self.database_url, autocommit=True) as admin:
+            admin.execute(f"REASSIGN OWNED BY {self.role} TO CURRENT_USER")
             admin.execute(f"DROP OWNED BY {self.role}")
             admin.execute(f"DROP ROLE {self.role}")
 

@@ -16,12 +16,17 @@ KEY = {"x-api-key": ADMIN_KEY}
 PATIENCE_SECONDS = 60.0
 
 
-def beat(function: BuiltFunction, at: datetime | None = None, name: str = "nightly-backup") -> int:
-    """Post a heartbeat that the gateway received `at` some moment (None: now); the status of the answer."""
+def a_beat(at: datetime | None = None, name: str = "nightly-backup") -> dict[str, Any]:
+    """A heartbeat that the gateway received `at` some moment (None: now)."""
     event = gateway_event("POST", "/heartbeat", {"heartbeat_name": name, "status": "UP"}, KEY)
     if at is not None:
         event["requestContext"]["timeEpoch"] = int(at.timestamp() * 1000)
-    answer = function.invoke(event).payload
+    return event
+
+
+def beat(function: BuiltFunction, at: datetime | None = None, name: str = "nightly-backup") -> int:
+    """Post one; the status of the answer."""
+    answer = function.invoke(a_beat(at, name)).payload
     assert "statusCode" in answer, answer
     assert "Traceback" not in answer["body"]
     return int(answer["statusCode"])

@@ -37,9 +37,7 @@ def test_the_server_wants_the_password(account: Account) -> None:
         psycopg.connect(f"postgresql://{account.role}:wrong@{place}").close()
 
 
-def test_a_rotated_password_is_read_again_when_it_is_refused(
-    start: Start, account: Account, database: Database
-) -> None:
+def test_a_rotated_password_is_read_again_once_refused(start: Start, account: Account, database: Database) -> None:
     a_service(database)
     heartbeat = start("HeartbeatFunction")
     assert beat(heartbeat) == 201
