@@ -6,6 +6,8 @@ import json
 import re
 from typing import Any
 
+from bench.scale_model import PRICES
+
 from local.template import Template
 from medic_core.domain.access.addresses import PORTS
 from medic_core.store.connection import CONNECT, SESSION
@@ -23,6 +25,8 @@ UNTAGGED = {
     "AWS::EC2::VPCGatewayAttachment",
     "AWS::RDS::DBProxyTargetGroup",
 }
+#: Of a month, as AWS counts.
+HOURS = 730
 #: ElastiCache takes no longer name, neither of a cache nor of a user.
 LONGEST_NAME = 40
 
@@ -206,3 +210,30 @@ def test_the_proxy_reads_one_secret_and_may_nothing_else() -> None:
 def test_a_proxy_without_a_free_connection_says_so_before_a_client_gives_up() -> None:
     pool = properties("ProxyTargets")["ConnectionPoolConfigurationInfo"]
     assert pool["ConnectionBorrowTimeout"] <= CONNECT["connect_timeout"]
+
+
+def test_what_is_written_about_its_cost_adds_up_and_is_what_the_model_of_costs_says() -> None:
+    text = (ROOT / "docs" / "data-stack.md").read_text()
+    table = text[text.index("| part |") : text.index("| **together**")]
+    rows = {cells[1].strip(): float(cells[3]) for line in table.splitlines()[2:] if (cells := line.split("|"))}
+    (together,) = re.findall(r"\*\*together\*\* \| \| \*\*(\d+)\*\*", text)
+    assert sum(rows.values()) == float(together)
+    instances = 1 + DATA["Parameters"]["Readers"]["Default"]
+    units = instances * DATA["Parameters"]["LowestCapacity"]["Default"]
+    assert rows["Aurora"] == round(units * PRICES["aurora_unit_hour"] * HOURS)
+    assert rows["RDS Proxy"] == round(PRICES["proxy_lowest_units"] * PRICES["proxy_unit_hour"] * HOURS)
+    assert rows["Valkey"] == PRICES["cache_month"]
+    assert rows["four endpoints in two zones"] == PRICES["endpoints_month"]
+
+
+def test_what_is_written_about_its_defaults_is_so() -> None:
+    text = (ROOT / "docs" / "data-stack.md").read_text()
+    parameters = DATA["Parameters"]
+    lowest, highest = parameters["LowestCapacity"]["Default"], parameters["HighestCapacity"]["Default"]
+    instances = ("one", "two")[parameters["Readers"]["Default"]]
+    assert f"{lowest} to {highest} capacity units, in {instances} instances" in text
+    assert f"{parameters['BackupDays']['Default']} days of backup" in text
+    assert f"Network {parameters['NetworkRange']['Default']}" in text
+    assert f"| **{parameters['NatGateways']['Default']}** |" in text
+    for name in re.findall(r"`(NatGateways|Readers|WithInsights|DeletionProtection)", text):
+        assert name in parameters
