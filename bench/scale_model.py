@@ -69,7 +69,7 @@ PRICES: Mapping[str, float] = {
     "proxy_lowest_units": 8,
     "cache_month": 6.0,
     "cache_million_units": 0.0023,
-    "nat_month": 33.0,
+    "nat_month": 36.5,  # with its public address
     "endpoints_month": 58.0,  # four in two zones
     "watching_month": 12.0,  # 53 alarms, a dashboard, metrics of our own
     "secrets_month": 3.0,

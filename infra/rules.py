@@ -176,6 +176,15 @@ def open_to_the_world(template: Template) -> Iterator[Fault]:
             yield name, "can be public"
 
 
+def networks_without_need(template: Template) -> Iterator[Fault]:
+    """Who has no database stands in no network where there is one."""
+    for name, properties in of_type(template, FUNCTION):
+        variables = properties.get("Environment", {}).get("Variables", {})
+        networks = [one for one in outcomes(properties.get("VpcConfig", NO_VALUE)) if one != NO_VALUE]
+        if networks and variables.get("DATABASE_URL") == "":
+            yield name, "has no database, but its network"
+
+
 # What is kept, and who hears of failures.
 
 
@@ -251,6 +260,7 @@ RULES: tuple[Rule, ...] = (
     secrets_in_the_open,
     keys_that_stay_the_same,
     open_to_the_world,
+    networks_without_need,
     logs_without_end,
     queues_that_lose,
     failures_that_nobody_hears,

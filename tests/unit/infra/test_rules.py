@@ -49,6 +49,7 @@ def function(of_role: str) -> dict[str, Any]:
                     "NO_SECRET": "",
                 }
             },
+            "VpcConfig": {"Fn::If": ["InNetwork", {"SubnetIds": ["subnet-1"]}, {"Ref": "AWS::NoValue"}]},
         },
     }
 
@@ -254,6 +255,7 @@ FAULTS: list[tuple[Plant, str, str]] = [
     (without("Instance/PubliclyAccessible"), "open_to_the_world", "Instance"),
     (added("AWS::Lambda::Url"), "open_to_the_world", "New"),
     (added("AWS::S3::Bucket"), "open_to_the_world", "New"),
+    (variable("DATABASE_URL", ""), "networks_without_need", "Function"),
     (without("Log/RetentionInDays"), "logs_without_end", "Log"),
     (without("Function/LoggingConfig"), "logs_without_end", "Function"),
     (at("Function/LoggingConfig/LogGroup", "/aws/lambda/x"), "logs_without_end", "Function"),
@@ -314,3 +316,11 @@ def test_every_rule_of_the_module_is_asked() -> None:
 )
 def test_the_place_of_a_secret_may_be_told(variable_name: str, value: Any) -> None:
     assert broken(variable(variable_name, value)) == []
+
+
+def test_who_has_no_database_may_stand_outside_of_its_network() -> None:
+    def plant(template: Template) -> None:
+        variable("DATABASE_URL", "")(template)
+        at("Function/VpcConfig", {"Ref": "AWS::NoValue"})(template)
+
+    assert broken(plant) == []
