@@ -95,7 +95,7 @@ def _scratch() -> Iterator[Path]:
 def _given(folder: Path, docker: engine.Engine, told: variables.Variables) -> Given:
     """The files that `sam local` reads. The template lies where its folders are looked for."""
     template, environment = BUILT / "local.json", folder / "env.json"
-    template.write_text(json.dumps(variables.with_endpoint(yaml_parse((BUILT / "template.yaml").read_text()))))
+    template.write_text(json.dumps(variables.for_here(yaml_parse((BUILT / "template.yaml").read_text()))))
     environment.write_text(json.dumps(told))
     return Given(template, environment, docker.environment)
 

@@ -13,7 +13,7 @@ from urllib.parse import urlsplit
 from local.console import Refused
 
 #: A container's first request waits until it has started.
-PATIENCE_SECONDS = 60
+PATIENCE_SECONDS = 180
 NAME = "sam-local"
 
 
@@ -79,8 +79,8 @@ def _wrong(reply: Reply, wanted: int) -> str | None:
 
 def _known(api: Api) -> dict[str, Any]:
     reply = api.ask("GET", f"/service/{NAME}")
-    if problem := _wrong(reply, 200):
-        raise Refused(problem)
+    if reply.status != 200 or not reply.json["results"]:
+        raise Refused(f"{NAME} is not known: {reply.text[:200]}")
     return dict(reply.json["results"][0])
 
 

@@ -14,6 +14,8 @@ FUNCTION = "AWS::Serverless::Function"
 PLACE_OF_KEY = "mdk_<id>_<secret>"
 #: SAM sets the variables alone that the template declares, and on AWS nothing needs this one.
 ENDPOINT = "AWS_ENDPOINT_URL"
+#: SAM counts a container's start as a part of the invocation.
+PATIENCE_SECONDS = 300
 QUEUES_ON_AWS = "https://sqs."
 
 Variables = dict[str, dict[str, str]]
@@ -60,14 +62,15 @@ def variables(example: str, addresses: Addresses, url: str, key: str) -> Variabl
     return given
 
 
-def with_endpoint(template: Mapping[str, Any]) -> dict[str, Any]:
-    """A template whose functions may be told where AWS is."""
-    told: dict[str, Any] = deepcopy(dict(template))
-    for resource in told["Resources"].values():
+def for_here(template: Mapping[str, Any]) -> dict[str, Any]:
+    """The template, with functions that may be told where AWS is, and that a busy machine may be slow with."""
+    changed: dict[str, Any] = deepcopy(dict(template))
+    for resource in changed["Resources"].values():
         if resource["Type"] == FUNCTION:
-            environment = resource["Properties"].setdefault("Environment", {})
-            environment.setdefault("Variables", {})[ENDPOINT] = ""
-    return told
+            properties = resource["Properties"]
+            properties.setdefault("Environment", {}).setdefault("Variables", {})[ENDPOINT] = ""
+            properties["Timeout"] = PATIENCE_SECONDS
+    return changed
 
 
 def with_key(text: str, key: str) -> str:

@@ -52,21 +52,23 @@ def test_the_example_is_filled_with_what_is_there() -> None:
     assert shared["MEDIC_ORDERS_KEY"] == json.loads(EXAMPLE)["Parameters"]["MEDIC_ORDERS_KEY"]
 
 
-def test_every_function_may_be_told_where_aws_is_and_nothing_else_changes() -> None:
+def test_functions_may_be_told_where_aws_is_and_be_slow_and_nothing_else_changes() -> None:
     template = {
         "Resources": {
             "Told": {
                 "Type": "AWS::Serverless::Function",
-                "Properties": {"Environment": {"Variables": {"DATABASE_URL": "x"}}},
+                "Properties": {"Environment": {"Variables": {"DATABASE_URL": "x"}}, "Timeout": 15},
             },
             "Bare": {"Type": "AWS::Serverless::Function", "Properties": {"Handler": "a.b"}},
             "Queue": {"Type": "AWS::SQS::Queue", "Properties": {}},
         }
     }
     before = json.dumps(template)
-    resources = variables.with_endpoint(template)["Resources"]
-    assert resources["Told"]["Properties"]["Environment"]["Variables"] == {"DATABASE_URL": "x", "AWS_ENDPOINT_URL": ""}
-    assert resources["Bare"]["Properties"]["Environment"] == {"Variables": {"AWS_ENDPOINT_URL": ""}}
+    resources = variables.for_here(template)["Resources"]
+    told = {"DATABASE_URL": "x", "AWS_ENDPOINT_URL": ""}
+    assert resources["Told"]["Properties"] == {"Environment": {"Variables": told}, "Timeout": 300}
+    bare = {"Handler": "a.b", "Environment": {"Variables": {"AWS_ENDPOINT_URL": ""}}, "Timeout": 300}
+    assert resources["Bare"]["Properties"] == bare
     assert resources["Queue"] == template["Resources"]["Queue"]
     assert json.dumps(template) == before
 
