@@ -26,12 +26,18 @@ HAS_REDIS = servers.redis(ROOT) is not None
 NEEDS_REDIS = ["integration/test_key_cache.py", "integration/test_limiters.py", "integration/test_limits_together.py"]
 HAS_BROWSER = any(shutil.which(name) for name in ("chromium", "chromium-browser", "google-chrome"))
 NEEDS_BROWSER = ["system/test_browser.py"]
-collect_ignore = ([] if HAS_REDIS else NEEDS_REDIS) + ([] if HAS_BROWSER else NEEDS_BROWSER)
+#: Debian puts it where only root looks.
+HAS_POOLER = shutil.which("pgbouncer", path=f"{os.environ.get('PATH', os.defpath)}:/usr/sbin") is not None
+NEEDS_POOLER = ["built/test_pooler.py"]
+collect_ignore = (
+    ([] if HAS_REDIS else NEEDS_REDIS) + ([] if HAS_BROWSER else NEEDS_BROWSER) + ([] if HAS_POOLER else NEEDS_POOLER)
+)
 #: Each has a Postgres, a Redis and an emulator of its own; with more of them the longest test is what is waited for.
 MOST_WORKERS = 8
 pytest_plugins = [
     "tests.fixtures.postgres",
     "tests.fixtures.clock",
+    "tests.fixtures.pooler",
     "tests.fixtures.redis",
     "tests.fixtures.aws",
     "tests.fixtures.functions",
@@ -44,7 +50,8 @@ pytest_plugins = [
 def pytest_report_header() -> str:
     redis = "a real one" if HAS_REDIS else f"none here, so these are left out: {NEEDS_REDIS}"
     browser = "a real one" if HAS_BROWSER else f"no chromium here, so these are left out: {NEEDS_BROWSER}"
-    return f"redis: {redis}\nbrowser: {browser}"
+    pool = "a real one" if HAS_POOLER else f"no pgbouncer here, so these are left out: {NEEDS_POOLER}"
+    return f"redis: {redis}\nbrowser: {browser}\npooler: {pool}"
 
 
 def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:
