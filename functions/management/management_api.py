@@ -14,6 +14,7 @@ import entrance
 from medic_core import telemetry
 from medic_core.api import answers
 from medic_core.api.request import Request
+from medic_core.domain.observing import redaction
 from medic_core.errors import BadRequest, MedicError, NotAnEvent
 from models.reading import problems
 from routes import ALL
@@ -54,7 +55,8 @@ def handler(event: dict[str, Any], context: Any) -> answers.Answer:
         raise
     except Exception:
         path = event.get("rawPath") or ""
-        LOGGER.exception("unforeseen", path=path)
+        # Whatever writes the record: paths of approvals and pings are secrets.
+        LOGGER.exception("unforeseen", path=redaction.without_secrets(path))
         answer = entrance.failing(path)(MedicError("Medic made a mistake; it has been logged."))
     _count(event, answer, time.perf_counter() - began)
     return answer

@@ -18,6 +18,8 @@ OWN = {"script_step", "jail", "keeper", "processes", "leftovers"}
 CORE = {
     "medic_core",
     "medic_core.adapters",
+    "medic_core.api",
+    "medic_core.api.events",
     "medic_core.adapters.sealing",
     "medic_core.config",
     "medic_core.credentials",

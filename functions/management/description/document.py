@@ -119,6 +119,8 @@ FORM: Json = {
         }
     },
 }
+#: Prometheus reads these, as text.
+NUMBERS, NUMBERS_TYPE = "/metrics", "text/plain"
 #: These answer the same when they have bad news.
 WITH_ILLNESS = ("/health", "/health/ready")
 CHANGING = {"post", "put", "patch", "delete"}
@@ -148,6 +150,8 @@ def document(resolver: ApiGatewayResolver) -> Json:
         "application/json": {"schema": as_json},
         "text/csv": {"schema": as_text},
     }
+    numbers = found["paths"][NUMBERS]["get"]["responses"]["200"]["content"]
+    numbers[NUMBERS_TYPE] = numbers.pop("application/json")
     found["paths"] = dict(sorted(found["paths"].items()))
     components = found["components"]
     components["headers"] = {name: _described(*header) for name, header in HEADERS.items()}

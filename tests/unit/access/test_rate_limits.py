@@ -77,4 +77,5 @@ def test_the_defaults_are_those_that_were_promised() -> None:
         Endpoints.DOCS: 60,
         Endpoints.EXECUTION: 10,
         Endpoints.PAGE: 300,
+        Endpoints.METRICS: 100,
     }
