@@ -75,14 +75,14 @@ def test_a_deploy_that_cannot_migrate_fails_with_the_reason_and_keeps_what_was_a
     roll_back(database_url, MIGRATIONS, 2)
     with database.autocommit() as connection:
         # Somebody else's, where the last migration wants its own.
-        connection.execute("CREATE TABLE medic.approval_links (mine int)")
+        connection.execute("CREATE TABLE medic.counters (mine int)")
     function = start("MigrateFunction")
     assert function.invoke(cloudformation.asks("Update")).error
     (answer,) = cloudformation.answers
-    assert (answer["Status"], "approval_links" in answer["Reason"]) == ("FAILED", True)
+    assert (answer["Status"], "counters" in answer["Reason"]) == ("FAILED", True)
     assert rows(database, APPLIED) == [(name,) for name in NAMES[:-1]]
     with database.autocommit() as connection:
-        connection.execute("DROP TABLE medic.approval_links")
+        connection.execute("DROP TABLE medic.counters")
     assert function.invoke(cloudformation.asks("Update")).payload == {"applied": NAMES[-1:]}
 
 
@@ -119,10 +119,10 @@ def test_one_killed_in_the_middle_leaves_nothing_half_done_and_the_next_goes_on(
     start: Start, database: Database, database_url: str, cloudformation: CloudFormation
 ) -> None:
     """The last migration waits for a lock when the function is killed at its timeout."""
-    roll_back(database_url, MIGRATIONS, 2)
+    roll_back(database_url, MIGRATIONS, 1)
     function = start("MigrateFunction", AWS_LAMBDA_FUNCTION_TIMEOUT="8")
     with psycopg.connect(database_url) as holder:
-        holder.execute("LOCK TABLE medic.monitor_state IN ACCESS EXCLUSIVE MODE")
+        holder.execute("LOCK TABLE medic.alert_events IN ACCESS EXCLUSIVE MODE")
         killed: Any = function.invoke(cloudformation.asks("Update")).payload
         assert "timed out" in str(killed)
         assert rows(database, APPLIED) == [(name,) for name in NAMES[:-1]]
