@@ -25,12 +25,23 @@ from medic_core.api.request import Request
 from medic_core.domain.access.api_keys import Scope
 from medic_core.domain.access.rate_limits import Endpoints
 from medic_core.domain.observing import metrics
-from medic_core.errors import BadRequest, Forbidden, MedicError, MethodNotAllowed, NotFound, Reused, Unauthorized
+from medic_core.errors import (
+    BadRequest,
+    Forbidden,
+    MedicError,
+    MethodNotAllowed,
+    NotFound,
+    Reused,
+    Unauthorized,
+    Unavailable,
+)
 from medic_core.store import idempotency_keys
 
 MAX_IDEMPOTENCY_KEY_LENGTH = 255
 #: A playbook or a script of 64 KiB, however its JSON escapes it.
 LONGEST_BODY = 262_144
+#: Of what a log says of a database that is away.
+REASON_LIMIT = 300
 #: Of an answer: in the first one, and in none that repeats it.
 SHOWN_ONCE = ("api_key", "secret")
 HEARTBEATS = {"/heartbeat": {"POST"}, "/v2/heartbeat": {"POST"}, "/ping/": {"GET", "HEAD", "POST"}}
@@ -223,6 +234,9 @@ def _is_success(answer: Answer) -> bool:
 
 
 def _count(error: MedicError) -> None:
+    if isinstance(error, Unavailable) and error.__cause__ is not None:
+        # The client hears that it may try again; who is called at night wants to know why.
+        door.LOGGER.warning("unavailable", because=str(error.__cause__)[:REASON_LIMIT])
     if isinstance(error, Unauthorized | Forbidden):
         telemetry.count("management", telemetry.Metric.AUTHENTICATION_FAILURES, reason=error.reason)
         counting.TALLY.count(metrics.AUTH_FAILURES, reason=error.reason)

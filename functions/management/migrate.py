@@ -66,7 +66,6 @@ def _migrate() -> list[str]:
     with schema_lock.held(url):
         applied = apply_all(url, _folder())
         session_defaults.give_to_role(DATABASE)
-        # Another deploy would make the same ones, and one of the two would fail.
         make_partitions(DATABASE)
         admin_key = SETTINGS.admin_api_key.value
         if admin_key:

@@ -236,3 +236,23 @@ def test_two_deploys_at_once_are_one(empty_url: str) -> None:
 
     with ThreadPoolExecutor(4) as deploys:
         assert sorted(deploys.map(deploy, range(4))) == [0, 0, 0, len(FORWARD)]
+
+
+def test_who_waits_too_long_for_another_deploy_says_so(empty_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(schema_lock, "PATIENCE_MILLISECONDS", 200)
+    with schema_lock.held(empty_url), pytest.raises(psycopg.errors.LockNotAvailable), schema_lock.held(empty_url):
+        pytest.fail("two deploys change the schema at once")
+
+
+def test_a_deploy_and_housekeeping_may_make_partitions_at_once(empty_url: str) -> None:
+    apply_all(empty_url, MIGRATIONS)
+
+    def make(_: int) -> int:
+        database = Database(empty_url)
+        try:
+            return make_partitions(database, days=5)
+        finally:
+            database.close()
+
+    with ThreadPoolExecutor(4) as several:
+        assert sum(several.map(make, range(4))) == 6

@@ -166,6 +166,14 @@ def test_every_function_has_a_role_of_its_own_and_waits_for_the_schema() -> None
         assert RESOURCES[name]["Metadata"]["BuildMethod"] == "makefile"
 
 
+def test_all_functions_may_stand_in_a_network_but_the_script_runner() -> None:
+    for name, properties in FUNCTIONS.items():
+        allowed = str(RESOURCES[name.removesuffix("Function") + "Role"]["Properties"]["ManagedPolicyArns"])
+        is_runner = name == "ScriptStepFunction"
+        assert ("NetworkPolicy" in allowed) != is_runner, name
+        assert (properties.get("VpcConfig") == {"Ref": "AWS::NoValue"}) == is_runner, name
+
+
 def test_what_is_logged_of_a_request_is_not_its_path() -> None:
     """Paths of pings and approvals are secrets."""
     assert not re.search(r"\$context\.(path|domainName.*path|httpMethod.*path)\b", str(RESOURCES["Api"]["Properties"]))

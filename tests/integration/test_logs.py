@@ -184,6 +184,15 @@ def test_with_the_database_away_the_monitor_says_so_and_nothing_of_its_password(
     assert SECRET not in written.text
 
 
+def test_with_the_database_away_the_api_says_why_in_its_log_alone(functions: Functions, written: Written) -> None:
+    with away(functions.module("door").DATABASE, f"postgresql://medic:{SECRET}@127.0.0.1:1/none"):
+        answer = functions.api("GET", "/v2/services")
+    assert (answer.status, "127.0.0.1" in answer.body) == (503, False)
+    (line,) = [one for one in written.lines if one["message"] == "unavailable"]
+    assert "127.0.0.1" in line["because"]
+    assert SECRET not in written.text
+
+
 def test_a_key_that_is_made_and_rotated_is_logged_nowhere(
     functions: Functions, database: Database, written: Written
 ) -> None:

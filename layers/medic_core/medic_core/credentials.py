@@ -20,6 +20,8 @@ from medic_core.errors import Unavailable
 
 #: A secret that was changed is known to every instance within this time; a database's that is refused, at once.
 REMEMBERED_SECONDS = 300.0
+#: Nobody who is refused again and again has Secrets Manager asked more often: each time costs, and takes its time.
+ANEW_SECONDS = 5.0
 EXTENSION_PATIENCE_SECONDS = 2.0
 REFERENCE = re.compile(r"(arn:[a-z-]+:secretsmanager:[a-z0-9-]+:[0-9]{12}:secret:[^:]+)(?::([^:]*))?(?::[^:]*){0,2}")
 
@@ -31,6 +33,7 @@ class Keeper:
     port: str = ""
     token: str = ""
     _known: dict[str, tuple[str, float]] = field(default_factory=dict, repr=False)
+    _anew: dict[str, float] = field(default_factory=dict, repr=False)
 
     def read(self, arn: str) -> str:
         """A secret, as it was a while ago at most. Raises Unavailable."""
@@ -46,7 +49,10 @@ class Keeper:
             raise
 
     def read_anew(self, arn: str) -> str:
-        """A secret as it is now, past every memory. Raises Unavailable."""
+        """A secret as it is now, or was a few seconds ago, past every other memory. Raises Unavailable."""
+        if time.monotonic() < self._anew.get(arn, 0.0):
+            return self.read(arn)
+        self._anew[arn] = time.monotonic() + ANEW_SECONDS
         return self._remember(arn, _from_service(arn))
 
     def _remember(self, arn: str, text: str) -> str:

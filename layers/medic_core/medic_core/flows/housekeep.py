@@ -59,7 +59,7 @@ def housekeep(database: Database) -> Kept:
 
 
 def make_partitions(database: Database, days: int = DAYS_AHEAD) -> int:
-    """Make the partitions of today and the days ahead; returns how many were missing."""
+    """Make the partitions of today and the days ahead; returns how many were missing. Others may do so at once."""
     made = 0
     with database.transaction() as tx:
         today = connection.now(tx).date()
@@ -67,8 +67,7 @@ def make_partitions(database: Database, days: int = DAYS_AHEAD) -> int:
     for day in (today + timedelta(days=n) for n in range(days + 1)):
         if day not in have:
             with database.transaction() as tx:
-                heartbeat_events.make_partition(tx, day)
-            made += 1
+                made += heartbeat_events.make_partition(tx, day)
     return made
 
 

@@ -153,6 +153,8 @@ def partitions(tx: Transaction) -> list[date]:
     return [date.fromisoformat(name.removeprefix(PREFIX)) for name in names]
 
 
+#: Held to the end of the transaction by who makes partitions: a deploy and housekeeping may do so at once.
+CLAIM_PARTITIONS: Final = "SELECT pg_advisory_xact_lock(hashtext('medic.partitions'))"
 #: Rows that came while the partition was missing wait in the default one; they move over with its making.
 MAKE_PARTITION: Final = (
     "CREATE TABLE medic.{name} (LIKE medic.heartbeat_events INCLUDING DEFAULTS INCLUDING CONSTRAINTS)",
@@ -163,8 +165,11 @@ MAKE_PARTITION: Final = (
 )
 
 
-def make_partition(tx: Transaction, day: date) -> None:
-    """Make the partition of a day (UTC)."""
+def make_partition(tx: Transaction, day: date) -> bool:
+    """Make the partition of a day (UTC), unless somebody has; returns whether it was missing."""
+    tx.execute(CLAIM_PARTITIONS)
+    if day in partitions(tx):
+        return False
     parts = {
         "name": sql.Identifier(f"{PREFIX}{day:%Y%m%d}"),
         "start": sql.Literal(f"{day.isoformat()} 00:00:00+00"),
@@ -172,6 +177,7 @@ def make_partition(tx: Transaction, day: date) -> None:
     }
     for statement in MAKE_PARTITION:
         tx.execute(sql.SQL(statement).format(**parts))
+    return True
 
 
 DROP_PARTITION: Final = "DROP TABLE medic.{name}"
