@@ -33,6 +33,13 @@ def found_in_tracked(pattern: re.Pattern[str]) -> list[str]:
     return [str(path.relative_to(ROOT)) for path, text in texts.items() if pattern.search(text)]
 
 
+@pytest.mark.xdist_group("one after the other")
+def test_groups_of_tests_are_kept_together(request: pytest.FixtureRequest) -> None:
+    """What may not run side by side says so with a mark, which versions of pytest and xdist have not seen together."""
+    is_worker = hasattr(request.config, "workerinput")
+    assert request.node.nodeid.endswith("@one after the other") or not is_worker
+
+
 def test_there_is_something_to_look_at() -> None:
     assert len(OURS) > 50
     assert len(tracked()) > len(OURS)

@@ -62,9 +62,13 @@ def connections() -> Iterator[list[Any]]:
             found.append(address)
             connection.close()
 
-    threading.Thread(target=take, daemon=True).start()
-    yield found
-    listener.close()
+    with listener:
+        taker = threading.Thread(target=take)
+        taker.start()
+        yield found
+        # One that waits in accept would keep the port.
+        listener.shutdown(socket.SHUT_RDWR)
+        taker.join()
 
 
 def test_there_are_enough_of_them() -> None:

@@ -59,8 +59,10 @@ def test_a_program_is_run_to_its_end(tmp_path: Path) -> None:
 def test_one_that_is_waited_for_ends_when_we_are_interrupted(tmp_path: Path) -> None:
     """It is asked first, so that it can clean up, and takes along what it started."""
     note, child = tmp_path / "note", tmp_path / "child"
+    # Whoever runs the tests in the background has them born deaf to it.
+    hears = "import signal; signal.signal(signal.SIGINT, signal.default_int_handler)\n"
     waited_for = (
-        "import pathlib, subprocess, time\n"
+        f"{hears}import pathlib, subprocess, time\n"
         "started = subprocess.Popen(['sleep', '600'])\n"
         "try:\n"
         f"    pathlib.Path({str(child)!r}).write_text(str(started.pid))\n"
@@ -69,7 +71,7 @@ def test_one_that_is_waited_for_ends_when_we_are_interrupted(tmp_path: Path) -> 
         f"    pathlib.Path({str(note)!r}).write_text('cleaned up')\n"
     )
     waiting = (
-        "import pathlib, sys; from infra.sam_local import processes; "
+        f"{hears}import pathlib, sys; from infra.sam_local import processes; "
         f"processes.run([sys.executable, '-c', {waited_for!r}], environment={{}}, folder=pathlib.Path('/'))"
     )
     with subprocess.Popen([sys.executable, "-c", waiting], cwd=ROOT, stderr=subprocess.DEVNULL) as process:
