@@ -44,6 +44,7 @@ pytest_plugins = [
     "tests.fixtures.receivers",
     "tests.fixtures.routing",
     "tests.fixtures.processes",
+    "tests.fixtures.dashboard",
 ]
 
 

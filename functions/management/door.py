@@ -26,7 +26,7 @@ from medic_core.api.request import Request
 from medic_core.domain.access.api_keys import Scope, VerifiedKey
 from medic_core.domain.access.rate_limits import Endpoints
 from medic_core.domain.watching.names import is_printable
-from medic_core.errors import BadRequest
+from medic_core.errors import BadRequest, Unauthorized
 from medic_core.flows import engine
 from medic_core.flows.change import By
 from medic_core.flows.relay import relay as flows_relay
@@ -104,6 +104,19 @@ def base_url(request: Request) -> str:
     return SETTINGS.base_url or request.origin
 
 
+def key_given(request: Request, text: str) -> VerifiedKey:
+    """The key that somebody wrote into a form. Wrong ones count as they do elsewhere.
+
+    Raises Unauthorized, TooManyRequests, Unavailable.
+    """
+    where = (Endpoints.MANAGEMENT, request.remote_address)
+    try:
+        return KEYS.checked({"x-api-key": text}, before_hashing=lambda: LIMITS.look_at_address(*where))
+    except Unauthorized:
+        LIMITS.of_address(*where)
+        raise
+
+
 def relay() -> None:
     """People and the state machine hear of it now, not at the next sweep; what does not leave now leaves then."""
     try:
@@ -146,6 +159,22 @@ def route(
             status_code=status,
             include_in_schema=listed,
             compress=compress,
+        )(handler)
+        return declared
+
+    return register
+
+
+def page(router: Router, method: str, path: str, *, needs: Scope = Scope.READ) -> Callable[[Handler], Handler]:
+    """Declare a page, or what a form on one does: for those who are signed in with a key of that scope."""
+
+    def register(handler: Handler) -> Handler:
+        declared: Handler = router.route(
+            rule=path,
+            method=method,
+            openapi_extensions={"x-rate-limit": Endpoints.PAGE.value, "x-session": needs.value},
+            include_in_schema=False,
+            compress=True,
         )(handler)
         return declared
 

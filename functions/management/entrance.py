@@ -6,6 +6,7 @@ import hashlib
 import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from http import HTTPStatus
 from typing import Any
 from urllib.parse import parse_qsl
 
@@ -13,8 +14,12 @@ from aws_lambda_powertools.event_handler import APIGatewayHttpResolver
 from aws_lambda_powertools.event_handler.api_gateway import Route
 
 import counting
+import dashboard
 import door
 import pages
+from dashboard import rendering, sessions
+from dashboard.asked import Form
+from dashboard.views import sign_in
 from door import Visitor
 from medic_core import telemetry
 from medic_core.api import answers
@@ -46,7 +51,7 @@ REASON_LIMIT = 300
 SHOWN_ONCE = ("api_key", "secret")
 HEARTBEATS = {"/heartbeat": {"POST"}, "/v2/heartbeat": {"POST"}, "/ping/": {"GET", "HEAD", "POST"}}
 #: What people look at: what goes wrong there is told on a page too.
-PAGES = ("/approvals/",)
+APPROVALS = "/approvals/"
 #: Answers are never pages of anybody else's, nor worth keeping.
 HEADERS = {"X-Content-Type-Options": "nosniff", "Cache-Control": "no-store"}
 
@@ -70,7 +75,9 @@ def enter(app: APIGatewayHttpResolver, event: dict[str, Any], context: Any) -> A
 
 def failing(path: str) -> Callable[[MedicError], Answer]:
     """How what goes wrong at a path is answered."""
-    return pages.failed_answer if path.startswith(PAGES) else answers.failed
+    if path.startswith(APPROVALS):
+        return pages.failed_answer
+    return rendering.failed if dashboard.shows(path) else answers.failed
 
 
 def route_of(app: APIGatewayHttpResolver, request: Request) -> Route:
@@ -100,6 +107,9 @@ def _admit(request: Request, route: Route) -> tuple[Admission, Visitor | None]:
     endpoints = _endpoints(route)
     if _scope(route) is None:
         return door.LIMITS.of_address(endpoints, request.remote_address), None
+    if _is_of_session(route):
+        key = sessions.key_of(request)
+        return door.LIMITS.of_key(endpoints, key), Visitor(request, key)
     look = lambda: door.LIMITS.look_at_address(endpoints, request.remote_address)  # noqa: E731
     key = door.KEYS.checked(request.headers, before_hashing=look)
     admission = door.LIMITS.of_key(endpoints, key)
@@ -112,6 +122,8 @@ def _turned_away(request: Request, error: MedicError, failed: Callable[[MedicErr
     _count(error)
     if not isinstance(error, Unauthorized | NotFound | MethodNotAllowed):
         return failed(error)
+    if isinstance(error, Unauthorized) and dashboard.shows(request.path):
+        failed = lambda error: sign_in.asked(request, error)  # noqa: E731
     try:
         admission = door.LIMITS.of_address(Endpoints.MANAGEMENT, request.remote_address)
     except MedicError as refusal:
@@ -126,6 +138,8 @@ def _answer(
     if visitor is not None and scope is not None:
         permitted(visitor.key, scope)
     request = Request.from_event(event)
+    if _is_of_session(route) and request.method == "POST":
+        sessions.check_form(request, Form.of(request).text("form"))
     resolution = _Resolution(app, _readable(event, request, route), context, visitor, request)
     if visitor is None or request.method == "GET":
         return resolution.run()
@@ -138,7 +152,14 @@ def _answer(
 
 def _scope(route: Route) -> Scope | None:
     """What the route's own declaration says it needs."""
+    if _is_of_session(route):
+        return Scope((route.openapi_extensions or {})["x-session"])
     return Scope(next(iter(route.security[0].values()))[0]) if route.security else None
+
+
+def _is_of_session(route: Route) -> bool:
+    """Whether it is for those who have signed in, not for those who send a key."""
+    return "x-session" in (route.openapi_extensions or {})
 
 
 def _endpoints(route: Route) -> Endpoints:
@@ -230,7 +251,8 @@ def _without_secrets(answer: Answer) -> Answer:
 
 
 def _is_success(answer: Answer) -> bool:
-    return 200 <= int(answer["statusCode"]) < 300
+    """A form on a page is answered with the way to another page."""
+    return HTTPStatus.OK <= int(answer["statusCode"]) < HTTPStatus.BAD_REQUEST
 
 
 def _count(error: MedicError) -> None:

@@ -11,6 +11,7 @@ from aws_lambda_powertools.event_handler.openapi.exceptions import RequestValida
 
 import counting
 import entrance
+from dashboard import views
 from medic_core import telemetry
 from medic_core.api import answers
 from medic_core.api.request import Request
@@ -24,18 +25,18 @@ LOGGER = telemetry.logger("management")
 app = APIGatewayHttpResolver(
     enable_validation=True, response_validation_error_http_code=HTTPStatus.INTERNAL_SERVER_ERROR, strip_prefixes=[]
 )
-for router in ALL:
+for router in (*ALL, *views.ROUTERS):
     app.include_router(router)
 
 
 @app.exception_handler(MedicError)  # type: ignore[untyped-decorator]
 def _failed(error: MedicError) -> Response[str]:
-    return _response(answers.failed(error))
+    return _response(entrance.failing(app.current_event.path)(error))
 
 
 @app.exception_handler(RequestValidationError)  # type: ignore[untyped-decorator]
 def _invalid(error: RequestValidationError) -> Response[str]:
-    return _response(answers.failed(BadRequest(problems(error.errors()))))
+    return _response(entrance.failing(app.current_event.path)(BadRequest(problems(error.errors()))))
 
 
 def _response(answer: answers.Answer) -> Response[str]:

@@ -25,15 +25,19 @@ STALE = "This form was not made for this page, or its cookie is missing. Look at
 
 def fields(body: bytes, headers: Mapping[str, str]) -> dict[str, str]:
     """What was filled in. Raises BadRequest, TooLarge."""
-    if len(body) > LONGEST_BODY:
-        raise TooLarge(f"The form must not be longer than {LONGEST_BODY} bytes.")
+    return dict(pairs(body, headers, LONGEST_BODY, MOST_FIELDS))
+
+
+def pairs(body: bytes, headers: Mapping[str, str], longest: int, most: int) -> list[tuple[str, str]]:
+    """The same of a form whose fields may come several times. Raises BadRequest, TooLarge."""
+    if len(body) > longest:
+        raise TooLarge(f"The form must not be longer than {longest} bytes.")
     if headers.get("content-type", "").partition(";")[0].strip().lower() != FORM_TYPE:
         raise BadRequest("This takes the form on the page, and nothing else.")
     try:
-        pairs = parse_qsl(body.decode(), keep_blank_values=True, max_num_fields=MOST_FIELDS)
+        return parse_qsl(body.decode(), keep_blank_values=True, max_num_fields=most)
     except ValueError as error:
         raise BadRequest("The form cannot be read.") from error
-    return dict(pairs)
 
 
 def cookie(headers: Mapping[str, str]) -> str:
@@ -56,9 +60,13 @@ def check(headers: Mapping[str, str], said: str, page: bytes) -> None:
     """Raises Forbidden for a form that does not come from its own page."""
     brought = _brought(headers)
     is_ours = brought is not None and hmac.compare_digest(said.encode(), value(brought, page).encode())
-    # Browsers say where a form was sent from; what is no browser says nothing.
-    if not is_ours or headers.get("sec-fetch-site", "same-origin") != "same-origin":
+    if not is_ours or not is_from_here(headers):
         raise Forbidden(STALE)
+
+
+def is_from_here(headers: Mapping[str, str]) -> bool:
+    """Browsers say where a form was sent from; what is no browser says nothing."""
+    return headers.get("sec-fetch-site", "same-origin") == "same-origin"
 
 
 def _brought(headers: Mapping[str, str]) -> str | None:

@@ -137,14 +137,12 @@ def _voter(sent: Request, fields: Mapping[str, str], opened: Opened) -> Voter:
 
 
 def _key_name(sent: Request, text: str) -> str:
-    """The name of a key that may decide. Wrong ones count as they do elsewhere. Raises Forbidden, TooManyRequests."""
+    """The name of a key that may decide. Raises Forbidden, TooManyRequests."""
     if not text:
         raise Forbidden("Give your API key: it matters who decides about this.")
-    where = (Endpoints.MANAGEMENT, sent.remote_address)
     try:
-        key = door.KEYS.checked({"x-api-key": text}, before_hashing=lambda: door.LIMITS.look_at_address(*where))
+        key = door.key_given(sent, text)
     except Unauthorized as error:
-        door.LIMITS.of_address(*where)
         raise Forbidden(error.message) from error
     return permitted(key, Scope.WRITE).name
 

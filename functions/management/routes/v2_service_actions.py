@@ -9,7 +9,7 @@ from aws_lambda_powertools.event_handler.api_gateway import Router
 from aws_lambda_powertools.event_handler.openapi.params import Body
 
 import door
-from door import Caller
+from door import Caller, Visitor
 from medic_core.domain.access.api_keys import Scope
 from medic_core.domain.watching.snapshots import Action
 from medic_core.errors import MedicError, Unavailable
@@ -75,15 +75,20 @@ def ping_key_rotated(caller: Caller, service_id: PathId) -> Response[Envelope[Re
 @door.route(router, "POST", "/v2/services/bulk", needs=Scope.WRITE, tag=TAG)
 def many_changed(caller: Caller, wanted: Annotated[Bulk, Body()]) -> Response[Envelope[BulkResults]]:
     """Do the same to many services; each is done or not by itself, and the answer says which."""
+    results = done_to_many(caller, wanted)
+    return door.answer(results, f"{results.succeeded} of {len(results.items)} services done.")
+
+
+def done_to_many(caller: Visitor, wanted: Bulk) -> BulkResults:
+    """What became of each service."""
     # In the order of their ids, so that two requests for the same services wait for one another and not in a circle.
     done = {service_id: _done(caller, wanted, service_id) for service_id in sorted(set(wanted.service_ids))}
     items = [done[service_id] for service_id in dict.fromkeys(wanted.service_ids)]
     succeeded = sum(item.success for item in items)
-    results = BulkResults(items=items, succeeded=succeeded, failed=len(items) - succeeded)
-    return door.answer(results, f"{succeeded} of {len(items)} services done.")
+    return BulkResults(items=items, succeeded=succeeded, failed=len(items) - succeeded)
 
 
-def _done(caller: Caller, wanted: Bulk, service_id: int) -> BulkResult:
+def _done(caller: Visitor, wanted: Bulk, service_id: int) -> BulkResult:
     try:
         with door.DATABASE.transaction() as tx:
             if wanted.action == "delete":

@@ -30,6 +30,7 @@ class Request:
     remote_address: str
     received_at: datetime
     origin: str
+    raw_query: str = ""
 
     @classmethod
     def from_event(cls, event: Mapping[str, Any]) -> Request:
@@ -60,6 +61,7 @@ class Request:
             received_at=datetime.fromtimestamp(context["timeEpoch"] / 1000, UTC),
             # The gateway's own name or one that it was given, not what a client says.
             origin=f"https://{domain}" if domain else "",
+            raw_query=event.get("rawQueryString") or "",
         )
 
     def json_object(self, limit: int = JSON_LIMIT) -> dict[str, Any]:

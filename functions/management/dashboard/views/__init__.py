@@ -1,0 +1,13 @@
+"""A module per page, or per few that belong together: request in, one flow or one read, page out."""
+
+from dashboard import assets
+from dashboard.views import alerts, overview, service, services, sign_in
+
+ROUTERS = (
+    assets.router,
+    sign_in.router,
+    overview.router,
+    services.router,
+    service.router,
+    alerts.router,
+)

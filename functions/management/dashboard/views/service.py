@@ -1,0 +1,123 @@
+"""/ui/services/{id}: what was heard of a service, what is expected, who would be told, and how it sends heartbeats."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any
+
+from aws_lambda_powertools.event_handler import Response
+from aws_lambda_powertools.event_handler.api_gateway import Router
+
+import door
+from dashboard import charts, rendering, snippets
+from dashboard.asked import Form
+from door import Caller, Visitor
+from medic_core.domain.access.api_keys import Scope
+from medic_core.domain.alerting.alerts import Priority
+from medic_core.domain.routing.route import route
+from medic_core.domain.watching.periods import PERIODS, availability, period_of, slots
+from medic_core.errors import BadRequest
+from medic_core.flows import change
+from medic_core.flows.explain import explain_service
+from medic_core.store import alert_lists, heartbeat_events, job_runs, outage_history, targets
+from medic_core.store.alert_lists import Wanted
+from medic_core.store.connection import Transaction
+from models.fields import PathId
+from routes.v2_services import existing
+
+router = Router()  # type: ignore[no-untyped-call]
+PATH = "/ui/services/<service_id>"
+MOST_HEARTBEATS, MOST_RUNS, MOST_ALERTS = 50, 60, 10
+LONGEST_REASON = 1000
+LONGEST_MUTE_HOURS = 24 * 365
+
+
+@door.page(router, "GET", PATH)
+def shown(caller: Caller, service_id: PathId) -> Response[str]:
+    """All about one service."""
+    with door.DATABASE.transaction() as tx:
+        service = existing(tx, service_id)
+        explained = explain_service(tx, service_id, door.SETTINGS.sweep_every)
+        period = period_of(service.schedule, service.now)
+        since = max(service.created_at, service.now - PERIODS * period)
+        outages = outage_history.outages(tx, {service_id: since})[service_id]
+        heartbeats = heartbeat_events.of_service(tx, service_id, None, None, MOST_HEARTBEATS)
+        runs = job_runs.of_service(tx, service_id, limit=MOST_RUNS)
+        statistics = job_runs.statistics(tx, service_id)
+        alerts = alert_lists.listed(tx, Wanted(service_id=service_id), limit=MOST_ALERTS)
+        reachable = targets.reachable(tx, service_id, door.SETTINGS.defaults)
+    assert reachable is not None
+    ping_url = caller.ping_url(service.ping_id)
+    return rendering.page(
+        caller,
+        "service.html",
+        title=service.service_name,
+        service=service,
+        explanation=explained.explanation,
+        bar=slots(period, service.now, service.created_at, outages),
+        period=period,
+        availability=availability(service.now, since, outages),
+        since=since,
+        heartbeats=heartbeats,
+        runs=runs,
+        chart=charts.durations(runs, service.max_duration_ms),
+        statistics=statistics,
+        alerts=alerts,
+        route=route(reachable, Priority(service.priority), service.now),
+        ping_url=ping_url,
+        snippets=snippets.of(service, ping_url) if ping_url else [],
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class _Action:
+    """Something that a button does to a service, and what is said then."""
+
+    changes: Callable[[Transaction, Form, Visitor], dict[str, Any]]
+    said: str
+
+
+def _mute(tx: Transaction, form: Form, caller: Visitor) -> dict[str, Any]:
+    hours = form.whole("hours") or 24
+    if hours > LONGEST_MUTE_HOURS:
+        raise BadRequest(f"hours: must be at most {LONGEST_MUTE_HOURS}.")
+    reason = form.line("reason", LONGEST_REASON) or f"muted by {caller.actor}"
+    return change.mute(tx, caller.request.received_at + timedelta(hours=hours), reason)
+
+
+ACTIONS = {
+    "mute": _Action(_mute, "Muted: its alerts open silently."),
+    "unmute": _Action(lambda *_: change.unmute(), "Unmuted: what is open is told with the next sweep."),
+    "pause": _Action(
+        lambda tx, form, _: change.pause(tx, resume_on_heartbeat=form.ticked("resume_on_heartbeat")),
+        "Paused: it is heard, and not watched.",
+    ),
+    "resume": _Action(lambda *_: change.resume(), "It is watched again, from now on."),
+    "rotate-ping-key": _Action(lambda *_: change.new_ping_url(), "It has a new ping URL; the former one has ended."),
+}
+
+
+@door.page(router, "POST", f"{PATH}/do/<action>", needs=Scope.WRITE)
+def done(caller: Caller, service_id: PathId, action: str) -> Response[str]:
+    """Mute, unmute, pause, resume, or another ping URL."""
+    known = ACTIONS.get(action)
+    if known is None:
+        raise BadRequest(f"A service cannot be told to {action[:50]!r}.")
+    form = Form.of(caller.request)
+    with door.DATABASE.transaction() as tx:
+        change.change(tx, service_id, known.changes(tx, form, caller), caller.by())
+    return rendering.gone_to(f"/ui/services/{service_id}", known.said)
+
+
+@door.page(router, "POST", f"{PATH}/delete", needs=Scope.WRITE)
+def deleted(caller: Caller, service_id: PathId) -> Response[str]:
+    """Delete a service, if its name was written to say that it is meant."""
+    said = Form.of(caller.request).line("name")
+    with door.DATABASE.transaction() as tx:
+        service = existing(tx, service_id)
+        if said != service.heartbeat_name:
+            raise BadRequest(f"To delete it, write its name: {service.heartbeat_name}.")
+        change.delete(tx, service_id, caller.by())
+    return rendering.gone_to("/ui/services", f"{service.heartbeat_name} was deleted; a snapshot of it is kept.")
