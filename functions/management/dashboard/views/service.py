@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import timedelta
 from typing import Any
 
 from aws_lambda_powertools.event_handler import Response
@@ -31,7 +30,7 @@ router = Router()  # type: ignore[no-untyped-call]
 PATH = "/ui/services/<service_id>"
 MOST_HEARTBEATS, MOST_RUNS, MOST_ALERTS = 50, 60, 10
 LONGEST_REASON = 1000
-LONGEST_MUTE_HOURS = 24 * 365
+DEFAULT_MUTE_HOURS = 24
 
 
 @door.page(router, "GET", PATH)
@@ -80,11 +79,8 @@ class _Action:
 
 
 def _mute(tx: Transaction, form: Form, caller: Visitor) -> dict[str, Any]:
-    hours = form.whole("hours") or 24
-    if hours > LONGEST_MUTE_HOURS:
-        raise BadRequest(f"hours: must be at most {LONGEST_MUTE_HOURS}.")
     reason = form.line("reason", LONGEST_REASON) or f"muted by {caller.actor}"
-    return change.mute(tx, caller.request.received_at + timedelta(hours=hours), reason)
+    return change.mute(tx, caller.request.received_at + form.hours("hours", DEFAULT_MUTE_HOURS), reason)
 
 
 ACTIONS = {

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from datetime import timedelta
 from enum import StrEnum
 from typing import Any
 
@@ -197,7 +196,7 @@ def _bulk(caller: Visitor, form: Form) -> Bulk:
     sent: dict[str, Any] = {"action": form.line("action"), "service_ids": ids}
     match sent["action"]:
         case "mute":
-            until = caller.request.received_at + timedelta(hours=form.whole("hours") or DEFAULT_MUTE_HOURS)
+            until = caller.request.received_at + form.hours("hours", DEFAULT_MUTE_HOURS)
             sent |= {"until": until, "reason": f"muted by {caller.actor}"}
         case "p1" | "p2" | "p3" | "p4" | "p5" as priority:
             sent |= {"action": "edit", "changes": {"priority": priority}}
