@@ -319,6 +319,51 @@ def test_its_buttons_do_what_they_say(dashboard: Dashboard, database: Database) 
     assert dashboard.post(f"{path}/explode").status == 400
 
 
+def fields_of(page: Reply) -> dict[str, str]:
+    """What a form has filled in, as a browser would send it."""
+    form = page.body.partition('class="stack panel"')[2]
+    inputs = re.findall(r'<input[^>]*name="(\w+)"[^>]*?value="([^"]*)"', form)
+    selects = re.findall(r'<select name="(\w+)">.*?<option value="([^"]*)" selected', form, re.DOTALL)
+    return {name: unescape(value) for name, value in [*inputs, *selects]}
+
+
+@pytest.mark.parametrize(
+    "schedule",
+    [
+        {"every_seconds": 90, "threshold": 3, "grace_period_seconds": 45},
+        {"every_seconds": 86_400, "grace_period_seconds": 7200},
+        {"every_seconds": None, "cron_expression": "0 2 * * 1-5", "timezone": "Europe/Berlin"},
+    ],
+)
+def test_a_form_that_is_sent_back_as_it_is_changes_nothing(
+    dashboard: Dashboard, database: Database, schedule: dict[str, Any]
+) -> None:
+    a_service(database, "orders", team="infra", tags=("a", "b"), runbook="see <here>", priority="p2", **schedule)
+    columns = (
+        "every_seconds, threshold, cron_expression, timezone, grace_period_seconds, tags, runbook, priority, team_id"
+    )
+    before = rows(database, f"SELECT {columns} FROM medic.services")
+    assert dashboard.post("/ui/services/1/edit", **fields_of(dashboard.get("/ui/services/1/edit"))).status == 303
+    assert rows(database, f"SELECT {columns} FROM medic.services") == before
+
+
+def test_what_is_edited_is_changed_and_what_is_wrong_is_said_on_the_form(
+    dashboard: Dashboard, database: Database
+) -> None:
+    a_service(database, "orders", team="infra")
+    fields = fields_of(dashboard.get("/ui/services/1/edit"))
+    wrong = dashboard.post("/ui/services/1/edit", **fields | {"every": "x", "runbook": "look <there>"})
+    assert (wrong.status, "every: must be a whole number" in text_of(wrong)) == (400, True)
+    assert fields_of(wrong)["runbook"] == "look <there>"
+    changed = fields | {"service_name": "Orders", "every": "2", "unit": "hours", "team": "", "tags": "eu batch"}
+    assert dashboard.post("/ui/services/1/edit", **changed).status == 303
+    found = rows(database, "SELECT service_name, every_seconds, team_id, tags FROM medic.services")
+    assert found == [("Orders", 7200, None, ["batch", "eu"])]
+    stale = dashboard.post("/ui/services/1/edit", **fields | {"service_name": "Older"})
+    assert (stale.status, "has been changed since" in text_of(stale)) == (412, True)
+    assert fields_of(stale)["service_name"] == "Older"
+
+
 def test_it_is_deleted_only_by_its_name(dashboard: Dashboard, database: Database) -> None:
     a_service(database, "orders")
     reply = dashboard.post("/ui/services/1/delete", name="order")
