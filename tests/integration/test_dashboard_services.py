@@ -333,23 +333,21 @@ def fields_of(page: Reply) -> dict[str, str]:
         {"every_seconds": 90, "threshold": 3, "grace_period_seconds": 45},
         {"every_seconds": 86_400, "grace_period_seconds": 7200},
         {"every_seconds": None, "cron_expression": "0 2 * * 1-5", "timezone": "Europe/Berlin"},
+        {"every_seconds": None, "cron_expression": "@daily", "timezone": "UTC", "early_tolerance_seconds": 600},
     ],
 )
 def test_a_form_that_is_sent_back_as_it_is_changes_nothing(
     dashboard: Dashboard, database: Database, schedule: dict[str, Any]
 ) -> None:
     a_service(database, "orders", team="infra", tags=("a", "b"), runbook="see <here>", priority="p2", **schedule)
-    columns = (
-        "every_seconds, threshold, cron_expression, timezone, grace_period_seconds, tags, runbook, priority, team_id"
-    )
-    before = rows(database, f"SELECT {columns} FROM medic.services")
+    configured = "SELECT every_seconds, threshold, cron_expression, timezone, early_tolerance_seconds, tags, priority,"
+    configured += " grace_period_seconds, runbook, service_name, team_id FROM medic.services"
+    before = rows(database, configured)
     assert dashboard.post("/ui/services/1/edit", **fields_of(dashboard.get("/ui/services/1/edit"))).status == 303
-    assert rows(database, f"SELECT {columns} FROM medic.services") == before
+    assert rows(database, configured) == before
 
 
-def test_what_is_edited_is_changed_and_what_is_wrong_is_said_on_the_form(
-    dashboard: Dashboard, database: Database
-) -> None:
+def test_what_is_edited_is_changed_and_what_is_wrong_is_said(dashboard: Dashboard, database: Database) -> None:
     a_service(database, "orders", team="infra")
     fields = fields_of(dashboard.get("/ui/services/1/edit"))
     wrong = dashboard.post("/ui/services/1/edit", **fields | {"every": "x", "runbook": "look <there>"})
