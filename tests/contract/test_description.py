@@ -89,8 +89,12 @@ def test_every_operation_says_who_may_how_often_and_what_can_come_of_it(document
 
 def test_every_route_is_in_it_and_the_reverse(functions: Functions, document: dict[str, Any]) -> None:
     app = functions.module("management_api").app
+    shows = functions.module("dashboard").shows
     served = {(route.openapi_path, route.method) for route in [*app._static_routes, *app._dynamic_routes]}
     unlisted = {
+        # What people look at is not what programs call.
+        ("/", "GET"),
+        *((path, method) for path, method in served if shows(path)),
         ("/docs", "GET"),
         *(("/approvals/{token}", method) for method in ("GET", "HEAD", "POST")),
         *((f"/docs/{name}", "GET") for name in ("start.js", "swagger-ui.js", "swagger-ui.css")),

@@ -17,9 +17,9 @@ from tests.fixtures.functions import ADMIN_KEY
 from tests.system.conftest import ROOT, Medic
 
 #: Examples of each operation in each phase; `make fuzz` asks for more.
-EXAMPLES = os.environ.get("MEDIC_FUZZ_EXAMPLES", "6")
+EXAMPLES = os.environ.get("MEDIC_FUZZ_EXAMPLES", "4")
 #: Of those whom most operations refuse whatever they send.
-FEW = str(max(3, int(EXAMPLES) // 3))
+FEW = str(max(2, int(EXAMPLES) // 3))
 #: What is valid by itself may contradict what is there, or another field: that is a 400 which no schema can tell.
 EXCLUDED = "positive_data_acceptance"
 #: Where nobody can start playbooks by webhook, that is a 503.

@@ -73,12 +73,16 @@ def _look_after(database: Database, machine: Machine, run: EngineRun, found: Rec
     if status is EngineStatus.RUNNING:
         machine.stop(run.engine_name)
     with database.transaction() as tx:
-        _resume(tx, run, found)
+        _resume(tx, run, status, found)
 
 
-def _resume(tx: Transaction, run: EngineRun, found: Reconciled) -> None:
+def _resume(tx: Transaction, run: EngineRun, status: EngineStatus, found: Reconciled) -> None:
     locked = executions.lock(tx, run.execution_id)
     if locked is None or locked.is_over or locked.engine_name != run.engine_name or locked.seq != run.seq:
+        return
+    # Resumed by somebody while it was claimed: then the claim saw the new run's name beside the former one's start.
+    start = engine_runs.start_of(tx, run.execution_id)
+    if start.waits or (start.is_young and status is EngineStatus.UNKNOWN):
         return
     if locked.engine_runs >= MOST_RUNS:
         found.failed += 1

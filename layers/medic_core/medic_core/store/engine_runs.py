@@ -75,6 +75,29 @@ def claim(tx: Transaction, batch: int, execution_id: int | None = None) -> list[
         return cursor.execute(CLAIM, values).fetchall()
 
 
+START_OF: Final = """
+SELECT COALESCE(bool_or(done_at IS NULL), false) AS waits,
+       COALESCE(bool_or(done_at + %(known_within)s::interval > now()), false) AS is_young
+  FROM medic.outbox WHERE topic = 'start' AND subject_id = %(execution_id)s
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Start:
+    """Whether a run's start waits to be handed over, or was handed over a moment ago."""
+
+    waits: bool
+    is_young: bool
+
+
+def start_of(tx: Transaction, execution_id: int) -> Start:
+    """How far the start of an execution's run is; under the execution's lock it stays so."""
+    with tx.cursor(row_factory=class_row(Start)) as cursor:
+        found = cursor.execute(START_OF, {"execution_id": execution_id, "known_within": KNOWN_WITHIN}).fetchone()
+    assert found is not None
+    return found
+
+
 #: One that is locked is being moved by its run at this moment, and so is not lost.
 LOOK_AT_ALL: Final = """
 WITH others AS (
