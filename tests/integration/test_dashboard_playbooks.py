@@ -202,11 +202,12 @@ def test_versions_are_listed_shown_and_compared(dashboard: Dashboard) -> None:
     assert '<span class="added">+  - {name: rest, type: wait, duration: 2m}</span>' in diff.body
     assert HOSTILE not in diff.body
     assert "Nothing: they are the same." in dashboard.get(f"{path}/diff?from_version=2&to_version=2").body
-    assert "From version 2 to 3" in dashboard.get(f"{path}/diff?to_version=3").body
+    assert "From version 1 to 2" in dashboard.get(f"{path}/diff?to_version=2").body
+    assert "From version 2 to 3" in dashboard.get(f"{path}/diff").body
     older = dashboard.get(f"{path}?from_version=1")
     assert area_of(older) == VALID
     assert 'name="version" value="3"' in older.body
-    for bad, status in (("diff", 400), ("diff?to_version=9", 404), ("diff?to_version=0", 400), ("versions/9", 404)):
+    for bad, status in (("diff?to_version=9", 404), ("diff?to_version=0", 400), ("versions/9", 404)):
         assert dashboard.get(f"{path}/{bad}").status == status, bad
     assert dashboard.get("/ui/playbooks/9/versions").status == 404
     assert dashboard.get(f"{path}?from_version=x").status == 400
@@ -296,8 +297,8 @@ def test_who_may_only_look_sees_no_button_and_can_press_none(functions: Function
     path = f"/ui/playbooks/{playbook_id}"
     for page in ("/ui/playbooks", path, f"{path}/versions", f"{path}/versions/1"):
         body = reader.get(page).body
-        assert "<textarea" not in body and body.count("<button") == 1, page
-        assert "/run" not in body and "/new" not in body and "from_version=1" not in body, page
+        assert body.count("<button") == 1, page
+        assert not [one for one in ("<textarea", "/run", "/new", "from_version=") if one in body], page
     assert json.loads(unescape(reader.get(path).body.partition("<pre")[2].partition(">")[2].partition("</pre>")[0]))
     for target in ("/ui/playbooks/new", f"{path}/run"):
         assert reader.get(target).status == 403

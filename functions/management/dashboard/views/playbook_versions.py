@@ -13,6 +13,7 @@ from dashboard.asked import asked_id
 from door import Caller
 from medic_core.errors import BadRequest, NotFound
 from medic_core.store import playbooks
+from medic_core.store.connection import Transaction
 from models.fields import PathId
 from models.pages import id_cursor, read_id_cursor
 from routes.v2_playbooks import HIGHEST_VERSION, PathVersion, difference, existing_version
@@ -20,6 +21,7 @@ from routes.v2_playbooks import HIGHEST_VERSION, PathVersion, difference, existi
 router = Router()  # type: ignore[no-untyped-call]
 PATH = "/ui/playbooks/<playbook_id>"
 PAGE = 50
+NO_PLAYBOOK = "No playbook has this id."
 
 
 @door.page(router, "GET", f"{PATH}/versions")
@@ -29,7 +31,7 @@ def listed(caller: Caller, playbook_id: PathId) -> Response[str]:
     with door.DATABASE.autocommit() as connection:
         rows = playbooks.versions(connection, playbook_id, before, PAGE + 1)
     if not rows and before is None:
-        raise NotFound("No playbook has this id.")
+        raise NotFound(NO_PLAYBOOK)
     return rendering.page(
         caller,
         "playbook_versions.html",
@@ -56,13 +58,11 @@ def shown(caller: Caller, playbook_id: PathId, version: PathVersion) -> Response
 
 @door.page(router, "GET", f"{PATH}/diff")
 def compared(caller: Caller, playbook_id: PathId) -> Response[str]:
-    """What changed between two versions; where one is not said, with the one before it."""
+    """What changed between two versions; where they are not said, between the newest and the one before it."""
     query = caller.request.query
-    to_version = asked_version(query, "to_version")
-    if to_version is None:
-        raise BadRequest("to_version: say which version shall be compared.")
-    from_version = asked_version(query, "from_version") or max(1, to_version - 1)
     with door.DATABASE.autocommit() as connection:
+        to_version = asked_version(query, "to_version") or _newest(connection, playbook_id)
+        from_version = asked_version(query, "from_version") or max(1, to_version - 1)
         found = difference(connection, playbook_id, from_version, to_version)
     return rendering.page(
         caller,
@@ -73,6 +73,14 @@ def compared(caller: Caller, playbook_id: PathId) -> Response[str]:
         to_version=to_version,
         difference=diffs.marked(found.diff),
     )
+
+
+def _newest(tx: Transaction, playbook_id: int) -> int:
+    """Also of a playbook that was deleted. Raises NotFound."""
+    found = playbooks.versions(tx, playbook_id, None, 1)
+    if not found:
+        raise NotFound(NO_PLAYBOOK)
+    return found[0].version
 
 
 def asked_version(query: Mapping[str, str], name: str) -> int | None:
