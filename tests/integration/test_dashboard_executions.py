@@ -190,9 +190,9 @@ def test_repairs_are_stopped_and_let_go_again(dashboard: Dashboard, database: Da
     said = text_of(dashboard.get("/ui/executions"))
     assert "All repairs are stopped since" in said
     assert f"by {by} : no global" in said.replace(f"{by}:", f"{by} :")
-    assert "Repairs are stopped of the team infra" in said
-    assert "Repairs are stopped of the service Web" in said
-    assert "Repairs are stopped by the playbook restart" in said
+    assert "Repairs of the team infra are stopped" in said
+    assert "Repairs of the service Web are stopped" in said
+    assert "Repairs by the playbook restart are stopped" in said
     assert dashboard.post(f"/ui/playbooks/{playbook_id}/run").status == 409
     dashboard.post("/ui/kill-switches", level="global", name="", reason="")
     assert dashboard.said == "They were stopped already."

@@ -8,8 +8,9 @@ from typing import Any, Final
 
 from psycopg.rows import dict_row
 
+from medic_core.store import playbooks
 from medic_core.store.connection import Transaction
-from medic_core.store.playbooks import FIGURES, Stats
+from medic_core.store.playbooks import Stats
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +44,7 @@ LISTED: Final = f"""
 SELECT p.playbook_id, p.name, p.description, p.version, v.approval_mode, v.created_by AS saved_by,
        v.created_at AS saved_at, to_jsonb(done) AS stats, starts.triggers
   FROM medic.playbooks p JOIN medic.playbook_versions v USING (playbook_id, version),
-       LATERAL (SELECT {FIGURES}
+       LATERAL (SELECT {playbooks.FIGURES}
                   FROM medic.playbook_executions e
                  WHERE e.playbook_id = p.playbook_id AND e.created_at > now() - %(days)s * interval '1 day') AS done,
        LATERAL (SELECT COALESCE(jsonb_agg(jsonb_build_object(
