@@ -1,7 +1,18 @@
 """A module per page, or per few that belong together: request in, one flow or one read, page out."""
 
 from dashboard import assets
-from dashboard.views import alerts, overview, service, services, sign_in
+from dashboard.views import (
+    alerts,
+    executions,
+    kill_switches,
+    overview,
+    playbook_runs,
+    playbook_versions,
+    playbooks,
+    service,
+    services,
+    sign_in,
+)
 
 ROUTERS = (
     assets.router,
@@ -10,4 +21,9 @@ ROUTERS = (
     services.router,
     service.router,
     alerts.router,
+    playbooks.router,
+    playbook_versions.router,
+    playbook_runs.router,
+    executions.router,
+    kill_switches.router,
 )
