@@ -1,7 +1,7 @@
 """A module per page, or per few that belong together: request in, one flow or one read, page out."""
 
 from dashboard import assets
-from dashboard.views import alerts, api_keys, audit_log, overview, service, services, settings, sign_in
+from dashboard.views import alerts, api_keys, audit_log, overview, service, services, settings, sign_in, target, targets
 
 ROUTERS = (
     assets.router,
@@ -10,6 +10,8 @@ ROUTERS = (
     services.router,
     service.router,
     alerts.router,
+    targets.router,
+    target.router,
     audit_log.router,
     api_keys.router,
     settings.router,

@@ -66,9 +66,7 @@ def _parts(health: Health) -> list[Part]:
     return [
         Part("Slack as the default channel", found.slack.status == "configured", "alerts do not go there by default"),
         Part("Buttons in Slack", _is_set(settings.slack_signing_secret), "alerts cannot be acknowledged from Slack"),
-        Part(
-            "PagerDuty as the default channel", found.pagerduty.status == "configured", "it is called by targets only"
-        ),
+        Part("PagerDuty as the default channel", found.pagerduty.status == "configured", "only targets call it"),
         Part("A webhook as the default channel", found.webhook.status == "configured", "none is called by default"),
         Part("Its messages are signed", _is_set(settings.webhook_secret), "receivers cannot tell who sent them"),
         Part("Redis", found.redis.status != "not_configured", "each instance counts requests by itself"),
