@@ -1,7 +1,20 @@
 """A module per page, or per few that belong together: request in, one flow or one read, page out."""
 
 from dashboard import assets
-from dashboard.views import alerts, api_keys, audit_log, overview, service, services, settings, sign_in, target, targets
+from dashboard.views import (
+    alerts,
+    api_keys,
+    audit_log,
+    calendar,
+    overview,
+    service,
+    services,
+    settings,
+    sign_in,
+    target,
+    targets,
+    working_hours,
+)
 
 ROUTERS = (
     assets.router,
@@ -10,6 +23,8 @@ ROUTERS = (
     services.router,
     service.router,
     alerts.router,
+    calendar.router,
+    working_hours.router,
     targets.router,
     target.router,
     audit_log.router,
