@@ -138,9 +138,7 @@ def test_working_hours_are_made_by_day_and_shaded_in_the_week(dashboard: Dashboa
     assert "19:00–23:00 at work" in day_of(page, "2096-11-30")
     assert "23:00–24:00 at work" in day_of(page, "2096-12-01")
     assert page.count('class="work"') == 4
-    assert "07:00–15:30 at work" in day_of(
-        dashboard.get("/ui/calendar?schedule_id=1&week=2096-W28").body, "2096-07-09"
-    )
+    assert "07:00–15:30 at work" in day_of(dashboard.get("/ui/calendar?schedule_id=1&week=2096-W28").body, "2096-07-09")
     assert 'class="work"' not in dashboard.get("/ui/calendar?week=2096-W48").body
 
 
