@@ -28,7 +28,7 @@ def windows(database: Database) -> list[tuple[Any, ...]]:
 
 def day_of(page: str, date: str) -> str:
     """What is written under a day."""
-    after = page.partition(f'<time datetime="{date}">')[2]
+    after = page.partition(f'id="day-{date}"')[2]
     assert after
     return html.unescape(re.sub(r"\s+", " ", re.sub(r"<[^>]+>", " ", after.partition("</ul>")[0])))
 
