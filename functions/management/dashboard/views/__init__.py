@@ -3,6 +3,9 @@
 from dashboard import assets
 from dashboard.views import (
     alerts,
+    api_keys,
+    audit_log,
+    calendar,
     executions,
     kill_switches,
     overview,
@@ -11,7 +14,11 @@ from dashboard.views import (
     playbooks,
     service,
     services,
+    settings,
     sign_in,
+    target,
+    targets,
+    working_hours,
 )
 
 ROUTERS = (
@@ -26,4 +33,11 @@ ROUTERS = (
     playbook_runs.router,
     executions.router,
     kill_switches.router,
+    calendar.router,
+    working_hours.router,
+    targets.router,
+    target.router,
+    audit_log.router,
+    api_keys.router,
+    settings.router,
 )
