@@ -68,6 +68,13 @@ def strokes(slots: Sequence[Slot]) -> dict[PeriodState, str]:
     return lines
 
 
+def label(slots: Sequence[Slot]) -> str:
+    """What a line of marks says, for those who do not see it."""
+    troubled = sum(one.state in {PeriodState.DOWN, PeriodState.TROUBLED} for one in slots)
+    known = sum(one.state is not PeriodState.UNKNOWN for one in slots)
+    return f"Trouble in {troubled} of the last {known} periods" if known else "Not watched yet"
+
+
 def _bar(index: int, run: RunRow, length: int, height: float) -> Bar:
     state = "failed" if run.status == "FAILED" else "stale" if run.stale_at else "completed"
     return Bar(index * STEP, round(HEIGHT - height, 1), round(height, 1), state, length, run.started_at)

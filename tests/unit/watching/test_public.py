@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -40,6 +41,7 @@ def test_each_state_has_words_and_each_mood_a_headline() -> None:
         ("down", False, True, DOWN),
         ("down", True, True, MAINTENANCE),
         ("new", False, False, NEW),
+        ("new", False, True, DOWN),
         ("paused", True, False, PAUSED),
     ],
 )
@@ -62,7 +64,7 @@ def test_a_state_for_everybody(status: str, expected: PublicState, *, in_mainten
     ],
 )
 def test_several_are_as_well_as_the_worst_of_them(states: list[PublicState], mood: Mood, message: str) -> None:
-    said = verdict(states)
+    said = verdict(Counter(states))
     assert (said.mood, said.message) == (mood, message)
 
 

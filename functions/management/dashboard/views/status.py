@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import math
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -15,7 +16,7 @@ from aws_lambda_powertools.event_handler.api_gateway import Router
 from aws_lambda_powertools.event_handler.openapi.params import Path as InPath
 
 import door
-from dashboard import badges, rendering
+from dashboard import badges, charts, rendering
 from door import Sent
 from medic_core.api.request import Request
 from medic_core.domain.access.rate_limits import Endpoints
@@ -31,7 +32,6 @@ from medic_core.domain.watching.public import (
 )
 from medic_core.errors import NotFound
 from medic_core.store import outage_history, status_pages
-from medic_core.store.connection import Transaction
 from medic_core.store.status_pages import OnPage
 from models.status_pages import ReadBadge, ShieldsBadge
 
@@ -40,6 +40,8 @@ TAG = "status pages"
 PATH, OF_SERVICE = "/status/<page>", "/status/<page>/<service>"
 #: Ninety marks each: the page stays small.
 MOST_ROWS = 100
+LONGEST_NUMBER = 6
+NO_PAGE = "There is no status page of this name."
 #: What is new is seen a little later, and a crowd that looks during an outage asks us once.
 KEPT = {"Cache-Control": "public, max-age=15", "Vary": "X-Fragment, Accept-Encoding"}
 #: Shown on pages of others, by their scripts too.
@@ -73,15 +75,15 @@ class Row:
 @door.route(router, "GET", PATH, needs=None, limited=Endpoints.PAGE, tag=TAG, listed=False, compress=True)
 def shown(sent: Sent, page: Page) -> Response[str]:
     """How the services of a page do."""
+    first = _first(sent)
     with door.DATABASE.autocommit() as connection:
-        found = _on_page(connection, page)
-        first = _first(sent, len(found))
-        rows = found[first : first + MOST_ROWS]
+        rows, counts = status_pages.on_page(connection, _word(page), first, MOST_ROWS)
+        _check(counts)
         periods = {one.service_id: period_of(one.schedule, one.now) for one in rows}
         outages = outage_history.outages(
             connection, {one.service_id: _since(one, periods[one.service_id]) for one in rows}
         )
-    said = verdict([one.state for one in found])
+    said, total = verdict(counts), counts.total()
     return rendering.open_page(
         "status.html",
         headers=KEPT,
@@ -91,26 +93,32 @@ def shown(sent: Sent, page: Page) -> Response[str]:
         mood=said.mood,
         headline=HEADLINES[said.mood],
         words=WORDS,
-        counts=[(state, count) for state in PublicState if (count := sum(one.state == state for one in found))],
+        label=charts.label,
+        counts=[(state, counts[state]) for state in PublicState if counts[state]],
         rows=[_row(one, periods[one.service_id], outages[one.service_id]) for one in rows],
         first=first,
-        total=len(found),
-        next=first + MOST_ROWS if first + MOST_ROWS < len(found) else None,
+        total=total,
+        next=first + MOST_ROWS if first + MOST_ROWS < total else None,
     )
 
 
-def _on_page(tx: Transaction, page: str) -> list[OnPage]:
+def _word(page: str) -> str:
+    """Raises NotFound for what can be no page."""
+    if not STATUS_PAGE.fullmatch(page):
+        raise NotFound(NO_PAGE)
+    return page
+
+
+def _check(counts: Counter[PublicState]) -> None:
     """Raises NotFound: of a page that nobody has, and of one that is empty by now."""
-    found = status_pages.on_page(tx, page) if STATUS_PAGE.fullmatch(page) else []
-    if not found:
-        raise NotFound("There is no status page of this name.")
-    return found
+    if not counts:
+        raise NotFound(NO_PAGE)
 
 
-def _first(sent: Request, total: int) -> int:
+def _first(sent: Request) -> int:
     """From which service on the page is looked at."""
     said = sent.query.get("from", "")
-    return min(int(said), total - 1) if said.isascii() and said.isdigit() and len(said) < len(str(10**9)) else 0
+    return int(said) if said.isascii() and said.isdigit() and len(said) <= LONGEST_NUMBER else 0
 
 
 def _since(one: OnPage, period: timedelta) -> datetime:
@@ -173,38 +181,40 @@ def service_badge_for_shields(page: Page, service: Named) -> Response[ShieldsBad
     return _for_shields(*_of_service(page, service))
 
 
-def _of_page(page: str) -> tuple[str, list[PublicState]]:
-    """Whom a badge is about, and how each of them does. Raises NotFound."""
+def _of_page(page: str) -> tuple[str, Counter[PublicState]]:
+    """Whom a badge is about, and how they do. Raises NotFound."""
     with door.DATABASE.autocommit() as connection:
-        found = _on_page(connection, page)
-    return page, [one.state for one in found]
+        counts = status_pages.states(connection, _word(page))
+    _check(counts)
+    return page, counts
 
 
-def _of_service(page: str, service: str) -> tuple[str, list[PublicState]]:
+def _of_service(page: str, service: str) -> tuple[str, Counter[PublicState]]:
     """Services of the same name share a badge: it never says that all is well while one of them is down."""
     with door.DATABASE.autocommit() as connection:
-        found = [one for one in _on_page(connection, page) if address_of(one.service_name) == service]
+        by_name = status_pages.states_by_name(connection, _word(page))
+    found = {name: counts for name, counts in by_name.items() if address_of(name) == service}
     if not found:
-        raise NotFound("No service of this name is on this status page.")
-    return found[0].service_name, [one.state for one in found]
+        raise NotFound("No service of this name is on a status page of this name.")
+    return min(found), sum(found.values(), Counter())
 
 
-def _drawn(sent: Request, label: str, states: list[PublicState]) -> Response[str]:
+def _drawn(sent: Request, label: str, counts: Counter[PublicState]) -> Response[str]:
     """The picture, or that it has not changed."""
-    picture = badges.drawn(label, verdict(states))
+    picture = badges.drawn(label, verdict(counts))
     headers = {**SHARED, "ETag": f'"{hashlib.sha256(picture.encode()).hexdigest()[:32]}"'}
     if sent.headers.get("if-none-match") == headers["ETag"]:
         return Response(HTTPStatus.NOT_MODIFIED, PICTURE_TYPE, "", headers=headers)
     return Response(HTTPStatus.OK, PICTURE_TYPE, picture, headers=headers)
 
 
-def _content(label: str, states: list[PublicState]) -> Response[ReadBadge]:
-    said = verdict(states)
-    content = ReadBadge(label=label, state=said.state, message=said.message, services=len(states))
+def _content(label: str, counts: Counter[PublicState]) -> Response[ReadBadge]:
+    said = verdict(counts)
+    content = ReadBadge(label=label, state=said.state, message=said.message, services=counts.total())
     return Response(HTTPStatus.OK, "application/json", content, headers=dict(SHARED))
 
 
-def _for_shields(label: str, states: list[PublicState]) -> Response[ShieldsBadge]:
-    said = verdict(states)
+def _for_shields(label: str, counts: Counter[PublicState]) -> Response[ShieldsBadge]:
+    said = verdict(counts)
     content = ShieldsBadge(label=label, message=said.message, color=badges.COLORS[said.state])
     return Response(HTTPStatus.OK, "application/json", content, headers=dict(SHARED))

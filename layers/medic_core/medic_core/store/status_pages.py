@@ -1,10 +1,12 @@
-"""What stands on a public page. Only what everybody may see is read, so that nothing else can be shown."""
+"""What stands on a public page. What nobody may see there is not read, so that no template can show it."""
 
 from __future__ import annotations
 
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta
-from typing import Final
+from typing import Any, Final
 
 from psycopg.rows import class_row
 
@@ -14,7 +16,7 @@ from medic_core.store import schedules, watched
 from medic_core.store.connection import Transaction
 from medic_core.store.services import COLUMNS
 
-ON_PAGE: Final = (
+SEEN: Final = (
     """
 SELECT s.service_id, s.service_name, s.status, s.created_at, s.every_seconds, s.threshold, s.grace_period_seconds,
        s.cron_expression, s.timezone, s.early_tolerance_seconds, s.alert_after, s.now, trouble.opened_at,
@@ -28,9 +30,30 @@ SELECT s.service_id, s.service_name, s.status, s.created_at, s.every_seconds, s.
        LATERAL (SELECT max(w.next_end) AS maintenance_until FROM medic.maintenance_windows w
                  WHERE w.next_start <= now() AND w.next_end > now() AND """
     + watched.FOR_SERVICE
-    + """) AS held
- ORDER BY lower(s.service_name), s.service_id
+    + ") AS held"
+)
+#: A part of a page, and with each row how all of it does.
+ON_PAGE: Final = (
+    "WITH seen AS MATERIALIZED ("  # noqa: S608 - constants
+    + SEEN
+    + """)
+SELECT seen.*, (SELECT json_agg(json_build_array(status, in_trouble, in_maintenance, count))
+                  FROM (SELECT status, opened_at IS NOT NULL AS in_trouble,
+                               maintenance_until IS NOT NULL AS in_maintenance, count(*)
+                          FROM seen GROUP BY 1, 2, 3) AS one) AS together
+  FROM seen
+ ORDER BY lower(service_name), service_id
+ LIMIT %(limit)s OFFSET %(first)s
 """
+)
+#: How the services of a page do, of all names together or of each name.
+STATES: Final = (
+    """
+SELECT CASE WHEN %(by_name)s THEN service_name ELSE '' END, status, opened_at IS NOT NULL,
+       maintenance_until IS NOT NULL, count(*)
+  FROM ("""
+    + SEEN
+    + ") AS seen GROUP BY 1, 2, 3, 4"
 )
 
 
@@ -52,6 +75,7 @@ class OnPage:
     now: datetime
     opened_at: datetime | None
     maintenance_until: datetime | None
+    together: list[tuple[str, bool, bool, int]]
 
     @property
     def schedule(self) -> Schedule:
@@ -71,7 +95,29 @@ class OnPage:
         )
 
 
-def on_page(tx: Transaction, page: str) -> list[OnPage]:
-    """The services on a page, by name; none where there is no such page."""
+def on_page(tx: Transaction, page: str, first: int, limit: int) -> tuple[list[OnPage], Counter[PublicState]]:
+    """Services on a page, by name, from the one with that number; and how all of it do. None where there are none."""
     with tx.cursor(row_factory=class_row(OnPage)) as cursor:
-        return cursor.execute(ON_PAGE, {"page": page}).fetchall()
+        found = cursor.execute(ON_PAGE, {"page": page, "first": first, "limit": limit}).fetchall()
+    return found, _counted(found[0].together) if found else Counter()
+
+
+def states(tx: Transaction, page: str) -> Counter[PublicState]:
+    """How the services of a page do; empty where there is no such page."""
+    rows = tx.execute(STATES, {"page": page, "by_name": False}).fetchall()
+    return _counted(row[1:] for row in rows)
+
+
+def states_by_name(tx: Transaction, page: str) -> dict[str, Counter[PublicState]]:
+    """How they do, for each name that a service on the page has."""
+    found: dict[str, Counter[PublicState]] = defaultdict(Counter)
+    for name, *state in tx.execute(STATES, {"page": page, "by_name": True}).fetchall():
+        found[name] += _counted([state])
+    return dict(found)
+
+
+def _counted(groups: Iterable[Sequence[Any]]) -> Counter[PublicState]:
+    counts: Counter[PublicState] = Counter()
+    for status, in_trouble, in_maintenance, count in groups:
+        counts[public_state(status, in_maintenance=in_maintenance, in_trouble=in_trouble)] += count
+    return counts

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections import Counter
-from collections.abc import Collection, Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
@@ -78,27 +77,33 @@ class Verdict:
 
 
 def public_state(status: str, *, in_maintenance: bool, in_trouble: bool) -> PublicState:
-    """How a service does for everybody. `in_trouble` is whether an alert is open, as for a run that takes too long."""
+    """How a service does for everybody.
+
+    `in_trouble` is whether an alert is open: who was never heard in time is down, and who
+    runs for too long is not well.
+    """
     if status == PublicState.PAUSED:
         return PublicState.PAUSED
     if in_maintenance:
         return PublicState.MAINTENANCE
-    if status == PublicState.UP and in_trouble:
+    if in_trouble and status == PublicState.NEW:
+        return PublicState.DOWN
+    if in_trouble and status == PublicState.UP:
         return PublicState.DEGRADED
     return PublicState(status)
 
 
-def verdict(states: Collection[PublicState]) -> Verdict:
-    """What to say of services together: the worst trouble with how many have it, else how they do.
+def verdict(counts: Mapping[PublicState, int]) -> Verdict:
+    """What to say of so many services in each state: the worst trouble with how many have it, else how they do.
 
     One that works is enough where others are new, paused or looked after. There must be one at least.
     """
-    counts = Counter(states)
+    total = sum(counts.values())
     for state in TROUBLES:
-        if counts[state]:
-            of_all = f"{counts[state]} of {len(states)} " if len(states) > 1 else ""
+        if counts.get(state):
+            of_all = f"{counts[state]} of {total} " if total > 1 else ""
             return Verdict(state, f"{of_all}{WORDS[state]}")
-    state = PublicState.UP if counts[PublicState.UP] else next(one for one in PublicState if counts[one])
+    state = PublicState.UP if counts.get(PublicState.UP) else next(one for one in PublicState if counts.get(one))
     return Verdict(state, WORDS[state])
 
 
