@@ -11,7 +11,6 @@ from xml.etree import ElementTree
 
 import pytest
 
-from medic_core.domain.watching.public import PublicState, verdict
 from medic_core.domain.watching.signals import SignalKind
 from medic_core.flows import maintain
 from medic_core.flows.sweep import sweep
@@ -189,30 +188,6 @@ def test_badges_are_for_pages_of_others(functions: Functions, database: Database
     assert (same.status, same.body) == (304, "")
     hears(database, "worker", SignalKind.DOWN)
     assert seen(functions, f"{path}/badge.svg", if_none_match=before).status == 200
-
-
-def test_a_badge_is_as_wide_as_what_it_says(functions: Functions) -> None:
-    badges = functions.module("dashboard.badges")
-    assert badges.width_of("") == 1
-    assert badges.width_of("iiii") < badges.width_of("aaaa") < badges.width_of("WWWW") <= badges.width_of("夜夜夜夜")
-    assert badges.width_of("e\u0301") == badges.width_of("e")
-    long = "a" * 200
-    picture = ElementTree.fromstring(badges.drawn(long, verdict({PublicState.UP: 1})))
-    label, message = picture.iter(f"{SVG}text")
-    assert (label.text, message.text) == ("a" * 47 + "…", "operational")
-    assert picture.findtext(f"{SVG}title") == f"{long}: operational"
-    ends = [int(text.get("x", "")) + int(text.get("textLength", "")) for text in (label, message)]
-    assert ends[0] < int(message.get("x", ""))
-    assert ends[1] < int(picture.get("width", ""))
-
-
-def test_each_state_has_a_color_on_which_white_can_be_read(functions: Functions) -> None:
-    colors = functions.module("dashboard.badges").COLORS
-    assert set(colors) == set(PublicState)
-    for color in colors.values():
-        parts = (int(color[at : at + 2], 16) / 255 for at in (1, 3, 5))
-        red, green, blue = (one / 12.92 if one <= 0.04045 else ((one + 0.055) / 1.055) ** 2.4 for one in parts)
-        assert 1.05 / (0.2126 * red + 0.7152 * green + 0.0722 * blue + 0.05) >= 4.5
 
 
 def test_services_of_one_name_share_a_badge_that_hides_no_trouble(functions: Functions, database: Database) -> None:

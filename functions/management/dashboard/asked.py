@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from typing import TypeVar
 from urllib.parse import urlencode
@@ -21,6 +21,7 @@ LONGEST_BODY = 262_144
 #: A page of services with each of them ticked.
 MOST_FIELDS = 300
 LONGEST_LINE = 500
+MOST_HOURS = 24 * 365
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +63,13 @@ class Form:
         """A whole number; None where nothing was written. Raises BadRequest."""
         text = self.line(name)
         return number(text, name) if text else None
+
+    def hours(self, name: str, otherwise: int) -> timedelta:
+        """A length of time in whole hours; `otherwise` where nothing was written. Raises BadRequest."""
+        found = self.whole(name) or otherwise
+        if found > MOST_HOURS:
+            raise BadRequest(f"{name}: must be at most {MOST_HOURS}.")
+        return timedelta(hours=found)
 
     def moment(self, name: str) -> datetime | None:
         """A time as a date field has it, which is UTC; None where nothing was written. Raises BadRequest."""

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from datetime import timedelta
+from http import HTTPStatus
 from typing import Any
 
 from aws_lambda_powertools.event_handler import Response
@@ -12,29 +12,32 @@ from aws_lambda_powertools.event_handler.api_gateway import Router
 from pydantic import ValidationError
 
 import door
-from dashboard import charts, rendering, snippets
+from dashboard import charts, rendering, service_form, snippets
 from dashboard.asked import Form
 from door import Caller, Visitor
+from medic_core.api.answers import status_of
 from medic_core.domain.access.api_keys import Scope
 from medic_core.domain.alerting.alerts import Priority
 from medic_core.domain.routing.route import route
 from medic_core.domain.watching.periods import PERIODS, availability, period_of, slots
-from medic_core.errors import BadRequest
+from medic_core.errors import BadRequest, MedicError
 from medic_core.flows import change
+from medic_core.flows.change import By
 from medic_core.flows.explain import explain_service
 from medic_core.store import alert_lists, heartbeat_events, job_runs, outage_history, targets
 from medic_core.store.alert_lists import Wanted
 from medic_core.store.connection import Transaction
+from medic_core.store.services import Service
 from models.fields import PathId
 from models.reading import problems
 from models.services import ChangedService
-from routes.v2_services import existing
+from routes.v2_services import existing, team_of
 
 router = Router()  # type: ignore[no-untyped-call]
 PATH = "/ui/services/<service_id>"
 MOST_HEARTBEATS, MOST_RUNS, MOST_ALERTS = 50, 60, 10
 LONGEST_REASON = 1000
-LONGEST_MUTE_HOURS = 24 * 365
+DEFAULT_MUTE_HOURS = 24
 
 
 @door.page(router, "GET", PATH)
@@ -75,6 +78,47 @@ def shown(caller: Caller, service_id: PathId) -> Response[str]:
     )
 
 
+@door.page(router, "GET", f"{PATH}/edit", needs=Scope.WRITE)
+def asked_to_edit(caller: Caller, service_id: PathId) -> Response[str]:
+    """The form that changes it."""
+    with door.DATABASE.autocommit() as connection:
+        service = existing(connection, service_id)
+    return _edited(caller, service, service_form.values_of(service), str(service.version))
+
+
+@door.page(router, "POST", f"{PATH}/edit", needs=Scope.WRITE)
+def edited(caller: Caller, service_id: PathId) -> Response[str]:
+    """Change it, unless somebody else has since the form was shown."""
+    form = Form.of(caller.request)
+    try:
+        said = {"service_name": form.line("service_name"), "team": service_form.team(form)}
+        wanted = ChangedService.model_validate({**said, **service_form.configuration(form)})
+        with door.DATABASE.transaction() as tx:
+            columns = wanted.columns() | {"team_id": team_of(tx, wanted)}
+            change.change(tx, service_id, columns, By(caller.actor, form.whole("version")))
+    except (MedicError, ValidationError) as error:
+        wrong = error if isinstance(error, MedicError) else BadRequest(problems(error.errors()))
+        with door.DATABASE.autocommit() as connection:
+            service = existing(connection, service_id)
+        return _edited(caller, service, service_form.written(form), form.line("version"), wrong)
+    return rendering.gone_to(f"/ui/services/{service_id}", "Changed. What it was is kept as a snapshot.")
+
+
+def _edited(
+    caller: Visitor, service: Service, values: Mapping[str, str], version: str, wrong: MedicError | None = None
+) -> Response[str]:
+    return rendering.page(
+        caller,
+        "service_edit.html",
+        title=f"Edit {service.service_name}",
+        status=status_of(wrong) if wrong else HTTPStatus.OK,
+        wrong=wrong.message if wrong else "",
+        service=service,
+        values=values,
+        version=version,
+    )
+
+
 @dataclass(frozen=True, slots=True)
 class _Action:
     """Something that a button does to a service, and what is said then."""
@@ -84,11 +128,8 @@ class _Action:
 
 
 def _mute(tx: Transaction, form: Form, caller: Visitor) -> dict[str, Any]:
-    hours = form.whole("hours") or 24
-    if hours > LONGEST_MUTE_HOURS:
-        raise BadRequest(f"hours: must be at most {LONGEST_MUTE_HOURS}.")
     reason = form.line("reason", LONGEST_REASON) or f"muted by {caller.actor}"
-    return change.mute(tx, caller.request.received_at + timedelta(hours=hours), reason)
+    return change.mute(tx, caller.request.received_at + form.hours("hours", DEFAULT_MUTE_HOURS), reason)
 
 
 def _show(_: Transaction, form: Form, __: Visitor) -> dict[str, Any]:

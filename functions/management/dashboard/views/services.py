@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import timedelta
 from enum import StrEnum
 from typing import Any
 
@@ -12,7 +11,7 @@ from aws_lambda_powertools.event_handler.api_gateway import Router
 from pydantic import TypeAdapter, ValidationError
 
 import door
-from dashboard import charts, rendering
+from dashboard import charts, rendering, service_form
 from dashboard.asked import Form, asked_line, chosen
 from door import Caller, Visitor
 from medic_core.api.answers import status_of
@@ -34,8 +33,6 @@ from routes.v2_services import team_of
 router = Router()  # type: ignore[no-untyped-call]
 PATH = "/ui/services"
 PAGE = 50
-UNITS = {"seconds": 1, "minutes": 60, "hours": 3600, "days": 86_400}
-SECONDS_A_MINUTE = 60
 DEFAULT_MUTE_HOURS = 24
 BULK: TypeAdapter[Bulk] = TypeAdapter(Bulk)
 SORTS = (
@@ -131,23 +128,22 @@ def registered(caller: Caller) -> Response[str]:
     try:
         service_id = _register(form)
     except MedicError as error:
-        values = {name: form.text(name, 500) for name in form.values}
         return rendering.page(
-            caller, "service_new.html", title="New service", status=status_of(error), wrong=error.message, values=values
+            caller,
+            "service_new.html",
+            title="New service",
+            status=status_of(error),
+            wrong=error.message,
+            values=service_form.written(form),
         )
     return rendering.gone_to(f"{PATH}/{service_id}", "Registered. Now have it send its first heartbeat.")
 
 
 def _register(form: Form) -> int:
     """Raises BadRequest, Conflict."""
-    sent: dict[str, Any] = {
-        "heartbeat_name": form.line("heartbeat_name"),
-        "schedule": _schedule(form),
-        "grace_period_seconds": (form.whole("grace") or 0) * SECONDS_A_MINUTE,
-        "priority": form.line("priority") or Priority.P3.value,
-    }
-    if form.line("team"):
-        sent["team"] = form.line("team")
+    sent = {"heartbeat_name": form.line("heartbeat_name"), **service_form.configuration(form)}
+    if service_form.team(form) is not None:
+        sent["team"] = service_form.team(form)
     try:
         wanted = NewService.model_validate(sent)
     except ValidationError as error:
@@ -157,16 +153,6 @@ def _register(form: Form) -> int:
     if service_id is None:
         raise Conflict(f"A service of the name {wanted.heartbeat_name!r} is registered already.")
     return service_id
-
-
-def _schedule(form: Form) -> dict[str, Any]:
-    if form.line("expression"):
-        return {"kind": "cron", "expression": form.line("expression"), "timezone": form.line("timezone") or "UTC"}
-    unit = UNITS.get(form.line("unit"))
-    every = form.whole("every")
-    if unit is None or not every:
-        raise BadRequest("Say how often it must be heard: a number and a unit, or a cron expression.")
-    return {"kind": "interval", "every_seconds": every * unit}
 
 
 @door.page(router, "POST", f"{PATH}/many", needs=Scope.WRITE)
@@ -190,7 +176,7 @@ def _bulk(caller: Visitor, form: Form) -> Bulk:
     sent: dict[str, Any] = {"action": form.line("action"), "service_ids": ids}
     match sent["action"]:
         case "mute":
-            until = caller.request.received_at + timedelta(hours=form.whole("hours") or DEFAULT_MUTE_HOURS)
+            until = caller.request.received_at + form.hours("hours", DEFAULT_MUTE_HOURS)
             sent |= {"until": until, "reason": f"muted by {caller.actor}"}
         case "p1" | "p2" | "p3" | "p4" | "p5" as priority:
             sent |= {"action": "edit", "changes": {"priority": priority}}

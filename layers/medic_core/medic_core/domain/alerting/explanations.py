@@ -135,8 +135,7 @@ def _summary(facts: Facts) -> str:
 def _reasons(facts: Facts) -> Iterator[str]:
     state = facts.state
     if state.last_heartbeat_at is not None:
-        ago = spoken(facts.now - state.last_heartbeat_at)
-        yield f"Its last sign of life came at {_told(state.last_heartbeat_at, facts)}, {ago} ago."
+        yield f"Its last sign of life came at {_told(state.last_heartbeat_at, facts)}."
     if state.down_at is not None:
         yield f"It said at {_told(state.down_at, facts)} that it is down."
     if state.failures:

@@ -63,12 +63,18 @@ def _state(
 ) -> PeriodState:
     if ended <= registered_at:
         return PeriodState.UNKNOWN
-    within = [(max(began, one.began), min(ended, one.ended or now)) for one in outages]
-    troubled = [(start, end) for start, end in within if start < end or (start == end and began <= start < ended)]
+    troubled = [one for one in outages if _touches(one, began, ended)]
     if not troubled:
         return PeriodState.UP
-    covered = any(start <= began and end >= ended for start, end in troubled)
+    covered = any(one.began <= began and (one.ended or now) >= ended for one in troubled)
     return PeriodState.DOWN if covered else PeriodState.TROUBLED
+
+
+def _touches(outage: Outage, began: datetime, ended: datetime) -> bool:
+    """Whether a part of it lies in the period, or all of it where it is over in an instant."""
+    if outage.ended == outage.began:
+        return began <= outage.began < ended
+    return outage.began < ended and (outage.ended is None or outage.ended > began)
 
 
 def availability(now: datetime, since: datetime, outages: Iterable[Outage]) -> float | None:
