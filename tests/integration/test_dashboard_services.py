@@ -21,6 +21,7 @@ from tests.fixtures.dashboard import Dashboard
 from tests.fixtures.functions import Functions, Reply
 
 HOUR = timedelta(hours=1)
+STROKE = re.compile(r"M(\d+) 10h(\d+)")
 
 
 def text_of(reply: Reply) -> str:
@@ -180,8 +181,10 @@ def test_each_has_a_mark_for_each_of_its_last_periods(dashboard: Dashboard, data
     falls_silent(database)
     time_passes(database, HOUR)
     page = dashboard.get("/ui/services").body
-    marks = re.findall(r'<rect class="(\w+)"', page)
-    assert (len(marks), marks[-1]) == (90, "down")
+    lines = dict(re.findall(r'<path class="(\w+)" d="([^"]+)"', page))
+    strokes = [(int(at), int(length), state) for state in lines for at, length in STROKE.findall(lines[state])]
+    assert sum(length for _, length, _ in strokes) == 90 * 4
+    assert max(strokes)[2] == "down"
     assert re.search(r'aria-label="Trouble in \d+ of the last \d+ periods"', page)
 
 

@@ -16,6 +16,7 @@ from dashboard.views import (
     services,
     settings,
     sign_in,
+    status,
     target,
     targets,
     working_hours,
@@ -40,4 +41,5 @@ ROUTERS = (
     audit_log.router,
     api_keys.router,
     settings.router,
+    status.router,
 )
