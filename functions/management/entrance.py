@@ -109,7 +109,9 @@ def _admit(request: Request, route: Route) -> tuple[Admission, Visitor | None]:
         return door.LIMITS.of_address(endpoints, request.remote_address), None
     if _is_of_session(route):
         key = sessions.key_of(request)
-        return door.LIMITS.of_key(endpoints, key), Visitor(request, key)
+        admission = door.LIMITS.of_key(endpoints, key)
+        door.KEYS.note_session(key)
+        return admission, Visitor(request, key)
     look = lambda: door.LIMITS.look_at_address(endpoints, request.remote_address)  # noqa: E731
     key = door.KEYS.checked(request.headers, before_hashing=look)
     admission = door.LIMITS.of_key(endpoints, key)

@@ -148,6 +148,14 @@ def test_so_does_a_rotation_without_overlap(functions: Functions, database: Data
     assert ann.get("/ui").status == 303
 
 
+def test_a_key_that_is_used_in_a_browser_alone_is_seen_to_be_in_use(functions: Functions, database: Database) -> None:
+    key_id, key = a_key(database, "ann", Scope.READ)
+    used = f"SELECT last_used_at IS NOT NULL FROM medic.api_keys WHERE api_key_id = {key_id}"
+    assert rows(database, used) == [(False,)]
+    somebody(functions, key)
+    assert rows(database, used) == [(True,)]
+
+
 def test_a_scope_that_a_key_loses_is_lost_on_the_next_page(functions: Functions, database: Database) -> None:
     key_id, key = a_key(database, "ann", Scope.READ, Scope.WRITE)
     ann = somebody(functions, key)

@@ -74,8 +74,16 @@ class Authenticator:
             return
         self.cache.share(presented_key(headers), key)
         if is_recorded:
-            with suppress(Unavailable), self.database.autocommit() as connection:
-                api_keys.note_use(connection, key.api_key_id)
+            self._record_use(key)
+
+    def note_session(self, key: VerifiedKey) -> None:
+        """The same of a key that a session stands for: it is not at hand for Redis to know."""
+        if self.cache.is_to_be_noted(key):
+            self._record_use(key)
+
+    def _record_use(self, key: VerifiedKey) -> None:
+        with suppress(Unavailable), self.database.autocommit() as connection:
+            api_keys.note_use(connection, key.api_key_id)
 
     def _verified(self, text: str, parts: PresentedKey, before_hashing: Callable[[], None]) -> VerifiedKey:
         # argon2 is only for a key that is seen for the first time in a while.
