@@ -12,9 +12,8 @@ import pytest
 from medic_core.domain.access.api_keys import Scope
 from medic_core.store.connection import Database
 from tests.builders import a_service, rows
-from tests.fixtures.dashboard import Dashboard
+from tests.fixtures.dashboard import Dashboard, signed_in
 from tests.fixtures.functions import Functions
-from tests.integration.test_dashboard_sessions import a_key, somebody
 
 #: A Saturday night, into Sunday; far enough away to be none of the past.
 WINDOW = {"name": "Upgrade", "start_time": "2096-12-01T22:00", "end_time": "2096-12-02T04:30"}
@@ -189,7 +188,7 @@ def test_what_cannot_be_asked_is_said(dashboard: Dashboard, query: str) -> None:
 def test_those_who_only_read_see_no_buttons(dashboard: Dashboard, functions: Functions, database: Database) -> None:
     dashboard.post("/ui/calendar/windows", **WINDOW, all="on")
     dashboard.post("/ui/calendar/schedules", **HOURS)
-    reader = somebody(functions, a_key(database, "reader", Scope.READ)[1])
+    reader = signed_in(functions, database, "reader", Scope.READ)
     page = reader.get("/ui/calendar").body
     assert "Upgrade" in page
     assert page.count('method="post"') == 1

@@ -15,7 +15,7 @@ from medic_core.store import audit_log
 from medic_core.store.audit_log import Entry
 from medic_core.store.connection import Database
 from tests.builders import a_service, rows
-from tests.fixtures.dashboard import Dashboard
+from tests.fixtures.dashboard import Dashboard, signed_in
 from tests.fixtures.functions import Functions, Reply
 from tests.integration.test_dashboard_sessions import a_key, somebody
 
@@ -192,7 +192,7 @@ def test_ping_keys_are_for_those_who_may_send_heartbeats(
 ) -> None:
     a_service(database, "nightly", team="Payments")
     ((ping_key,),) = rows(database, "SELECT ping_key FROM medic.teams")
-    reader = somebody(functions, a_key(database, "reader", Scope.READ)[1])
+    reader = signed_in(functions, database, "reader", Scope.READ)
     assert ping_key in dashboard.get("/ui/settings").body
     page = reader.get("/ui/settings").body
     assert "Payments" in page

@@ -12,11 +12,10 @@ from medic_core.domain.access.api_keys import Scope
 from medic_core.domain.watching.signals import SignalKind
 from medic_core.store.connection import Database
 from tests.builders import a_service, hears, rows
-from tests.fixtures.dashboard import Dashboard
+from tests.fixtures.dashboard import Dashboard, signed_in
 from tests.fixtures.functions import Functions
 from tests.fixtures.receivers import Receivers
 from tests.fixtures.routing import relayed
-from tests.integration.test_dashboard_sessions import a_key, somebody
 from tests.integration.test_webhooks import routing
 from tests.stand_ins.receivers import Answer, Receiver
 
@@ -233,7 +232,7 @@ def test_those_who_only_read_see_no_buttons_and_no_secrets(
 ) -> None:
     a_service(database, "nightly")
     dashboard.post("/ui/targets", type="slack", address="C1", service="nightly")
-    reader = somebody(functions, a_key(database, "reader", Scope.READ)[1])
+    reader = signed_in(functions, database, "reader", Scope.READ)
     page = reader.get("/ui/targets").body
     assert "target:1" in page
     assert page.count('method="post"') == 1
@@ -248,7 +247,7 @@ def test_those_who_only_read_see_no_buttons_and_no_secrets(
 
 def test_apprise_is_for_admins(dashboard: Dashboard, functions: Functions, database: Database) -> None:
     a_service(database, "nightly")
-    writer = somebody(functions, a_key(database, "writer", Scope.READ, Scope.WRITE)[1])
+    writer = signed_in(functions, database, "writer", Scope.READ, Scope.WRITE)
     sent = {"type": "apprise", "address": "mailto://user:S3cret@example.com", "service": "nightly"}
     assert 'value="apprise"' not in writer.get("/ui/targets").body
     assert writer.post("/ui/targets", **sent).status == 403
