@@ -32,6 +32,7 @@ NO_STATEMENTS = {
     "counting.LATE_SEEN",
     "counting.LATE_TAKEN",
     "counting.COUNTED",
+    "playbooks.FIGURES",
 }
 
 

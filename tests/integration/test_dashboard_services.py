@@ -100,7 +100,7 @@ def test_it_says_what_is_wrong_since_when_and_who_was_told(dashboard: Dashboard,
     )
     text = text_of(dashboard.get("/ui"))
     assert "told: Slack" in text
-    assert "not reached (yet): Pagerduty" in text
+    assert "not reached (yet): PagerDuty" in text
     assert dashboard.post(f"/ui/alerts/{alert_id}/acknowledge", onward="/ui").headers["Location"] == "/ui"
     assert "looked after by" in text_of(dashboard.get("/ui"))
 

@@ -11,7 +11,7 @@ from aws_lambda_powertools.event_handler.api_gateway import Router
 from aws_lambda_powertools.event_handler.openapi.params import Body
 
 import door
-from door import Caller, Sent
+from door import Caller, Sent, Visitor
 from medic_core.api.request import Request
 from medic_core.domain.access.api_keys import Scope
 from medic_core.domain.access.rate_limits import Endpoints
@@ -52,15 +52,28 @@ def executed(
     caller: Caller, playbook_id: PathId, wanted: Annotated[Execution, Body()] = Execution()
 ) -> Response[Envelope[StartedExecution | Plan]]:
     """Start a playbook, or with `dry_run` show each step as it would run, secrets masked."""
-    variables = {**wanted.variables, "trigger": "api"}
     if wanted.dry_run:
-        with door.DATABASE.autocommit() as tx:
-            plan, problems = planned(tx, playbook_id, wanted.service_id, variables, door.SETTINGS.allowed_webhook_hosts)
-        steps = [ReadPlannedStep.model_validate(step) for step in plan]
-        return door.answer(Plan(plan=steps, problems=problems), "Nothing was done.")
+        return door.answer(plan(playbook_id, wanted), "Nothing was done.")
+    return door.answer(start(caller, playbook_id, wanted), "Execution started.", HTTPStatus.CREATED)
+
+
+def plan(playbook_id: int, wanted: Execution) -> Plan:
+    """What an execution that somebody starts would do. Raises NotFound, BadRequest."""
+    with door.DATABASE.autocommit() as tx:
+        variables = by_hand(wanted)
+        steps, problems = planned(tx, playbook_id, wanted.service_id, variables, door.SETTINGS.allowed_webhook_hosts)
+    return Plan(plan=[ReadPlannedStep.model_validate(step) for step in steps], problems=problems)
+
+
+def start(caller: Visitor, playbook_id: int, wanted: Execution) -> StartedExecution:
+    """Start a playbook for who asks. Raises NotFound, BadRequest, Conflict where a guard is in the way."""
     by = (caller.actor, caller.key.name)
-    started = _start(caller.request, playbook_id, wanted.service_id, variables, Cause.API, *by)
-    return door.answer(started, "Execution started.", HTTPStatus.CREATED)
+    return _start(caller.request, playbook_id, wanted.service_id, by_hand(wanted), Cause.API, *by)
+
+
+def by_hand(wanted: Execution) -> dict[str, Any]:
+    """The variables of an execution that somebody starts with a key."""
+    return {**wanted.variables, "trigger": "api"}
 
 
 @door.route(
@@ -120,6 +133,11 @@ def rehearsed(
     playbook_id: PathId, wanted: Annotated[Rehearsing, Body()] = Rehearsing()
 ) -> Response[Envelope[ReadRehearsal]]:
     """Walk through a playbook by the very rules of an execution, with results that you give. Nothing is sent."""
+    return door.answer(rehearsal(playbook_id, wanted))
+
+
+def rehearsal(playbook_id: int, wanted: Rehearsing) -> ReadRehearsal:
+    """How it would go. Raises NotFound, BadRequest for results of steps that it has not."""
     with door.DATABASE.autocommit() as tx:
         row = edit_playbooks.existing(tx, playbook_id)
         began = connection.now(tx)
@@ -138,4 +156,4 @@ def rehearsed(
     )
     trace = [ReadMoment.model_validate(moment) for moment in found.trace]
     ending = found.ending
-    return door.answer(ReadRehearsal(trace=trace, status=ending.status, outcome=ending.outcome, because=ending.because))
+    return ReadRehearsal(trace=trace, status=ending.status, outcome=ending.outcome, because=ending.because)

@@ -17,6 +17,7 @@ from medic_core.domain.repair.schema import SCHEMA
 from medic_core.errors import Forbidden, NotFound
 from medic_core.flows import edit_playbooks
 from medic_core.store import playbooks
+from medic_core.store.connection import Transaction
 from medic_core.store.playbooks import PlaybookRow, VersionRow
 from models.fields import DEFAULT_LIMIT, LARGEST_ID, Cursor, Envelope, Limit, Nothing, Page, PathId
 from models.pages import id_cursor, page, read_id_cursor
@@ -35,8 +36,9 @@ from models.playbooks import (
 
 router = Router()  # type: ignore[no-untyped-call]
 TAG = "playbooks"
-PathVersion = Annotated[int, Path(ge=1, le=2**31 - 1)]
-QueryVersion = Annotated[int | None, Query(ge=1, le=2**31 - 1)]
+HIGHEST_VERSION = 2**31 - 1
+PathVersion = Annotated[int, Path(ge=1, le=HIGHEST_VERSION)]
+QueryVersion = Annotated[int | None, Query(ge=1, le=HIGHEST_VERSION)]
 
 
 @door.route(router, "GET", "/v2/playbooks/schema", needs=Scope.READ, tag=TAG)
@@ -58,10 +60,7 @@ def validated(wanted: Annotated[Content, Body()]) -> Response[Envelope[Validatio
 @door.route(router, "POST", "/v2/playbooks", needs=Scope.WRITE, status=HTTPStatus.CREATED, tag=TAG)
 def created(caller: Caller, wanted: Annotated[Content, Body()]) -> Response[Envelope[ReadPlaybook]]:
     """Save a new playbook. One that runs scripts or uses secrets asks for `admin`."""
-    with door.DATABASE.transaction() as tx:
-        row = edit_playbooks.create(tx, wanted.yaml_content, caller.actor)
-        _check_scope(caller, row)
-    return _shown(row, "Playbook saved.", HTTPStatus.CREATED)
+    return _shown(saved(caller, wanted), "Playbook saved.", HTTPStatus.CREATED)
 
 
 @door.route(router, "GET", "/v2/playbooks", needs=Scope.READ, tag=TAG)
@@ -84,10 +83,7 @@ def changed(
     caller: Caller, playbook_id: PathId, wanted: Annotated[Content, Body()]
 ) -> Response[Envelope[ReadPlaybook]]:
     """Save a further version. What is under way goes on by the version that it began with."""
-    with door.DATABASE.transaction() as tx:
-        row = edit_playbooks.change(tx, playbook_id, wanted.yaml_content, caller.actor, caller.version)
-        _check_scope(caller, row)
-    return _shown(row, "Playbook saved.")
+    return _shown(saved(caller, wanted, playbook_id, caller.version), "Playbook saved.")
 
 
 @door.route(router, "DELETE", "/v2/playbooks/<playbook_id>", needs=Scope.WRITE, tag=TAG)
@@ -113,7 +109,8 @@ def versions_listed(
 @door.route(router, "GET", "/v2/playbooks/<playbook_id>/versions/<version>", needs=Scope.READ, tag=TAG)
 def version_read(playbook_id: PathId, version: PathVersion) -> Response[Envelope[ReadVersion]]:
     """One version, also of a playbook that was deleted: executions ran it."""
-    return door.answer(read_version(_version(playbook_id, version)))
+    with door.DATABASE.autocommit() as connection:
+        return door.answer(read_version(existing_version(connection, playbook_id, version)))
 
 
 @door.route(router, "GET", "/v2/playbooks/<playbook_id>/diff", needs=Scope.READ, tag=TAG)
@@ -123,12 +120,9 @@ def compared(
     """What changed between two versions; without more, with the last one."""
     with door.DATABASE.autocommit() as connection:
         newest = edit_playbooks.existing(connection, playbook_id).version
-    to_version = to_version or newest
-    from_version = from_version or max(1, to_version - 1)
-    before, after = _version(playbook_id, from_version), _version(playbook_id, to_version)
-    names = (f"version {from_version}", f"version {to_version}")
-    diff = edit_playbooks.difference(before.yaml_content, after.yaml_content, names)
-    return door.answer(Difference(from_version=from_version, to_version=to_version, diff=diff))
+        to_version = to_version or newest
+        from_version = from_version or max(1, to_version - 1)
+        return door.answer(difference(connection, playbook_id, from_version, to_version))
 
 
 @door.route(router, "GET", "/v2/playbooks/<playbook_id>/stats", needs=Scope.READ, tag=TAG)
@@ -140,9 +134,28 @@ def stats(playbook_id: PathId, days: Annotated[int, Query(ge=1, le=365)] = 30) -
     return door.answer(read_stats(found, days))
 
 
-def _version(playbook_id: int, version: int) -> VersionRow:
-    with door.DATABASE.autocommit() as connection:
-        found = playbooks.read_version(connection, playbook_id, version)
+def saved(caller: Visitor, wanted: Content, playbook_id: int | None = None, version: int | None = None) -> PlaybookRow:
+    """Save a new playbook, or a further version of one. Raises BadRequest, Conflict, Stale, NotFound, Forbidden."""
+    with door.DATABASE.transaction() as tx:
+        if playbook_id is None:
+            row = edit_playbooks.create(tx, wanted.yaml_content, caller.actor)
+        else:
+            row = edit_playbooks.change(tx, playbook_id, wanted.yaml_content, caller.actor, version)
+        _check_scope(caller, row)
+    return row
+
+
+def difference(tx: Transaction, playbook_id: int, from_version: int, to_version: int) -> Difference:
+    """What changed from one version to another, also of a playbook that was deleted. Raises NotFound."""
+    before, after = (existing_version(tx, playbook_id, one) for one in (from_version, to_version))
+    names = (f"version {from_version}", f"version {to_version}")
+    diff = edit_playbooks.difference(before.yaml_content, after.yaml_content, names)
+    return Difference(from_version=from_version, to_version=to_version, diff=diff)
+
+
+def existing_version(tx: Transaction, playbook_id: int, version: int) -> VersionRow:
+    """One version, also of a playbook that was deleted. Raises NotFound."""
+    found = playbooks.read_version(tx, playbook_id, version)
     if found is None:
         raise NotFound("This playbook has no such version.")
     return found

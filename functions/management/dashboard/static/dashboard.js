@@ -32,6 +32,7 @@ function copiers(root) {
 // What somebody is about to send, or has opened, stays as it is.
 const isInUse = part =>
   part.querySelector("input:checked, details[open] :focus") ||
+  [...part.querySelectorAll("input, textarea")].some(field => field.value !== field.defaultValue) ||
   (part.contains(document.activeElement) && document.activeElement.matches("input, select, textarea, button"));
 
 function live(part) {
@@ -47,7 +48,9 @@ function live(part) {
           const text = await answer.text();
           if (!isInUse(part)) {
             const scrolled = [...part.querySelectorAll(".scroll, .scrolled")].map(one => [one.scrollLeft, one.scrollTop]);
+            const opened = new Map([...part.querySelectorAll("details")].map(one => [one.firstElementChild.textContent, one.open]));
             part.innerHTML = text;
+            for (const one of part.querySelectorAll("details")) one.open = opened.get(one.firstElementChild.textContent) ?? one.open;
             [...part.querySelectorAll(".scroll, .scrolled")].forEach((one, at) => {
               if (scrolled[at]) [one.scrollLeft, one.scrollTop] = scrolled[at];
             });

@@ -1,7 +1,26 @@
 """A module per page, or per few that belong together: request in, one flow or one read, page out."""
 
 from dashboard import assets
-from dashboard.views import alerts, overview, service, services, sign_in, status
+from dashboard.views import (
+    alerts,
+    api_keys,
+    audit_log,
+    calendar,
+    executions,
+    kill_switches,
+    overview,
+    playbook_runs,
+    playbook_versions,
+    playbooks,
+    service,
+    services,
+    settings,
+    sign_in,
+    status,
+    target,
+    targets,
+    working_hours,
+)
 
 ROUTERS = (
     assets.router,
@@ -10,5 +29,17 @@ ROUTERS = (
     services.router,
     service.router,
     alerts.router,
+    playbooks.router,
+    playbook_versions.router,
+    playbook_runs.router,
+    executions.router,
+    kill_switches.router,
+    calendar.router,
+    working_hours.router,
+    targets.router,
+    target.router,
+    audit_log.router,
+    api_keys.router,
+    settings.router,
     status.router,
 )

@@ -66,6 +66,12 @@ class Admission:
     def __init__(self, asked: Asked) -> None:
         self._asked = asked
 
+    def certain(self) -> None:
+        """Wait for the verdict, before something is done that counts. Raises TooManyRequests."""
+        verdict = self._asked.verdict()
+        if not verdict.admitted:
+            raise _refusal(verdict)
+
     def stamped(self, answer: Answer, failed: Callable[[MedicError], Answer] = answers.failed) -> Answer:
         """The answer with what is left of the limit; the refusal, where it turns out that nothing was."""
         verdict = self._asked.verdict()

@@ -47,6 +47,8 @@ SELECT e.execution_id, e.playbook_id, p.name AS playbook_name, e.version, e.serv
    AND (%(service_id)s::bigint IS NULL OR e.service_id = %(service_id)s)
    AND (%(alert_id)s::bigint IS NULL OR e.alert_id = %(alert_id)s)
    AND (%(statuses)s::text[] IS NULL OR e.status = ANY(%(statuses)s))
+   AND (%(playbook_like)s::text IS NULL OR p.name_key LIKE %(playbook_like)s)
+   AND (%(service_like)s::text IS NULL OR s.name_key LIKE %(service_like)s)
    AND (%(before)s::bigint IS NULL OR e.execution_id < %(before)s)
  ORDER BY e.execution_id DESC LIMIT %(limit)s
 """
@@ -54,13 +56,15 @@ SELECT e.execution_id, e.playbook_id, p.name AS playbook_name, e.version, e.serv
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
-    """Which executions; None does not filter."""
+    """Which executions; None does not filter. `playbook_like` and `service_like` are LIKE patterns of name keys."""
 
     execution_id: int | None = None
     playbook_id: int | None = None
     service_id: int | None = None
     alert_id: int | None = None
     statuses: list[str] | None = None
+    playbook_like: str | None = None
+    service_like: str | None = None
 
 
 def listed(tx: Transaction, wanted: Wanted, before: int | None = None, limit: int = 1) -> list[ExecutionRow]:

@@ -197,16 +197,19 @@ def delete(tx: Transaction, playbook_id: int) -> None:
     tx.execute(DELETE, {"playbook_id": playbook_id})
 
 
-STATS: Final = """
-SELECT count(*)::int AS executions,
+FIGURES: Final = """
+       count(*)::int AS executions,
        count(*) FILTER (WHERE status = 'completed')::int AS completed,
        count(*) FILTER (WHERE status = 'failed')::int AS failed,
        count(*) FILTER (WHERE outcome = 'cured')::int AS cured,
        count(*) FILTER (WHERE cause = 'alert' AND outcome IN ('cured', 'unverified', 'failed', 'escalated', 'unknown',
                                                              'timed_out'))::int AS tried
+"""
+STATS: Final = f"""
+SELECT {FIGURES}
   FROM medic.playbook_executions
  WHERE playbook_id = %(playbook_id)s AND created_at > now() - %(days)s * interval '1 day'
-"""
+"""  # noqa: S608 - constants
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta
 from typing import Any, Final
@@ -250,6 +250,24 @@ def read(
                 "limit": limit,
             },
         ).fetchall()
+
+
+BY_NAMES: Final = """
+SELECT name_key, service_id FROM medic.services WHERE name_key = ANY(%(name_keys)s::text[])
+"""
+
+
+def by_names(tx: Transaction, name_keys: Collection[str]) -> dict[str, int]:
+    """The services of these names, as far as there are any."""
+    return dict(tx.execute(BY_NAMES, {"name_keys": list(name_keys)}).fetchall())
+
+
+NAMES: Final = "SELECT service_id, service_name FROM medic.services WHERE service_id = ANY(%(service_ids)s::bigint[])"
+
+
+def names(tx: Transaction, service_ids: Collection[int]) -> dict[int, str]:
+    """What people call these services, as far as they are still there."""
+    return dict(tx.execute(NAMES, {"service_ids": list(service_ids)}).fetchall())
 
 
 DELETE: Final = """
