@@ -135,6 +135,17 @@ def test_each_state_is_told(functions: Functions, database: Database) -> None:
     assert "move-the-racks" not in page
 
 
+def test_down_is_down_since_then_and_not_since_a_run_took_too_long(functions: Functions, database: Database) -> None:
+    a_public(database, "job", max_duration_ms=1000)
+    hears(database, "job", SignalKind.STARTED, run_id="a")
+    time_passes(database, timedelta(seconds=10))
+    hears(database, "job", SignalKind.COMPLETED, run_id="a")
+    time_passes(database, timedelta(seconds=40))
+    hears(database, "job", SignalKind.DOWN)
+    ((opened_at,),) = rows(database, "SELECT opened_at FROM medic.alerts WHERE kind = 'reported_down'")
+    assert f"{opened_at:%Y-%m-%d %H:%M:%S} UTC" in seen(functions, "/status/acme").body.partition("</p>\n  <svg")[0]
+
+
 def test_a_page_is_renewed_without_a_session(functions: Functions, database: Database) -> None:
     a_public(database, "worker")
     hears(database, "worker")

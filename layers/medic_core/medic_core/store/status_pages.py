@@ -12,10 +12,12 @@ from psycopg.rows import class_row
 
 from medic_core.domain.watching.public import PublicState, public_state
 from medic_core.domain.watching.schedules import Schedule
+from medic_core.domain.watching.states import OF_RUNS
 from medic_core.store import schedules, watched
 from medic_core.store.connection import Transaction
 from medic_core.store.services import COLUMNS
 
+#: Down is down since its own alert opened, also where a run took too long before.
 SEEN: Final = (
     """
 SELECT s.service_id, s.service_name, s.status, s.created_at, s.every_seconds, s.threshold, s.grace_period_seconds,
@@ -25,7 +27,9 @@ SELECT s.service_id, s.service_name, s.status, s.created_at, s.every_seconds, s.
     + COLUMNS
     + """
          WHERE s.status_page = %(page)s) AS s,
-       LATERAL (SELECT min(opened_at) AS opened_at FROM medic.alerts
+       LATERAL (SELECT COALESCE(min(opened_at) FILTER (WHERE kind <> ALL(%(of_runs)s::text[])), min(opened_at))
+                       AS opened_at
+                  FROM medic.alerts
                  WHERE alerts.service_id = s.service_id AND resolved_at IS NULL) AS trouble,
        LATERAL (SELECT max(w.next_end) AS maintenance_until FROM medic.maintenance_windows w
                  WHERE w.next_start <= now() AND w.next_end > now() AND """
@@ -98,22 +102,26 @@ class OnPage:
 def on_page(tx: Transaction, page: str, first: int, limit: int) -> tuple[list[OnPage], Counter[PublicState]]:
     """Services on a page, by name, from the one with that number; and how all of it do. None where there are none."""
     with tx.cursor(row_factory=class_row(OnPage)) as cursor:
-        found = cursor.execute(ON_PAGE, {"page": page, "first": first, "limit": limit}).fetchall()
+        found = cursor.execute(ON_PAGE, {"first": first, "limit": limit, **_about(page)}).fetchall()
     return found, _counted(found[0].together) if found else Counter()
 
 
 def states(tx: Transaction, page: str) -> Counter[PublicState]:
     """How the services of a page do; empty where there is no such page."""
-    rows = tx.execute(STATES, {"page": page, "by_name": False}).fetchall()
+    rows = tx.execute(STATES, {"by_name": False, **_about(page)}).fetchall()
     return _counted(row[1:] for row in rows)
 
 
 def states_by_name(tx: Transaction, page: str) -> dict[str, Counter[PublicState]]:
     """How they do, for each name that a service on the page has."""
     found: dict[str, Counter[PublicState]] = defaultdict(Counter)
-    for name, *state in tx.execute(STATES, {"page": page, "by_name": True}).fetchall():
+    for name, *state in tx.execute(STATES, {"by_name": True, **_about(page)}).fetchall():
         found[name] += _counted([state])
     return dict(found)
+
+
+def _about(page: str) -> dict[str, Any]:
+    return {"page": page, "of_runs": sorted(OF_RUNS)}
 
 
 def _counted(groups: Iterable[Sequence[Any]]) -> Counter[PublicState]:
