@@ -7,6 +7,7 @@ from dashboard.views import (
     kill_switches,
     overview,
     playbook_runs,
+    playbook_triggers,
     playbook_versions,
     playbooks,
     service,
@@ -24,6 +25,7 @@ ROUTERS = (
     playbooks.router,
     playbook_versions.router,
     playbook_runs.router,
+    playbook_triggers.router,
     executions.router,
     kill_switches.router,
 )
