@@ -25,9 +25,8 @@ def a_service(database: Database, name: str = "nightly-backup", *, team: str | N
     with database.transaction() as tx:
         team_id = team_named(tx, team) if team else None
         defaults: dict[str, Any] = {"every_seconds": 60, "threshold": 1, "priority": "p3", "runbook": ""}
-        new = Configuration(
-            heartbeat_name=name, service_name=name, slug=slug_of(name), team_id=team_id, **(defaults | wanted)
-        )
+        defaults |= {"service_name": name}
+        new = Configuration(heartbeat_name=name, slug=slug_of(name), team_id=team_id, **(defaults | wanted))
         service_id = register(tx, new)
     assert service_id is not None
     return service_id

@@ -119,16 +119,17 @@ def _admit(request: Request, route: Route) -> tuple[Admission, Visitor | None]:
 
 def _turned_away(request: Request, error: MedicError, failed: Callable[[MedicError], Answer]) -> Answer:
     """Who has no valid key, or asks for what is not there, is counted against where they come from."""
-    _count(error)
+    is_looking = isinstance(error, Unauthorized) and request.method == "GET" and dashboard.shows(request.path)
+    # Whoever opens the dashboard has no session yet, and has not failed at anything.
+    if not is_looking or sessions.has_cookie(request):
+        _count(error)
     if not isinstance(error, Unauthorized | NotFound | MethodNotAllowed):
         return failed(error)
-    if isinstance(error, Unauthorized) and dashboard.shows(request.path):
-        failed = lambda error: sign_in.asked(request, error)  # noqa: E731
     try:
         admission = door.LIMITS.of_address(Endpoints.MANAGEMENT, request.remote_address)
     except MedicError as refusal:
         return failed(refusal)
-    return admission.stamped(failed(error), failed)
+    return admission.stamped(sign_in.asked(request) if is_looking else failed(error), failed)
 
 
 def _answer(
@@ -143,7 +144,8 @@ def _answer(
     resolution = _Resolution(app, _readable(event, request, route), context, visitor, request)
     if visitor is None or request.method == "GET":
         return resolution.run()
-    key = request.headers.get("idempotency-key") if request.method == "POST" else None
+    is_repeatable = request.method == "POST" and not _is_of_session(route)
+    key = request.headers.get("idempotency-key") if is_repeatable else None
     answer = resolution.run() if key is None else _once(resolution, visitor, key)
     if _is_success(answer):
         door.relay()

@@ -37,6 +37,7 @@ from medic_core.domain.routing.targets import Channel, Mode
 from medic_core.domain.routing.working_hours import Period
 from medic_core.domain.watching.deadlines import Reason
 from medic_core.domain.watching.periods import PeriodState
+from medic_core.domain.watching.public import Mood, PublicState
 from medic_core.domain.watching.runs import RunStatus
 from medic_core.domain.watching.schedules import ScheduleKind
 from medic_core.domain.watching.signals import SignalKind, Unmatched
@@ -88,8 +89,8 @@ SETS: dict[tuple[str, str], set[str]] = {
     ("trigger_firings", "decision"): set(FiringDecision),
     ("remediation_audit_log", "action_type"): set(AuditAction),
 }
-#: What people choose from in a request, and what a JSON column is read by.
-NOT_OF_A_COLUMN = {Sort, Endpoints, ScheduleKind, CannedStatus, What, PeriodState}
+#: What people choose from in a request or are shown, and what a JSON column is read by.
+NOT_OF_A_COLUMN = {Sort, Endpoints, ScheduleKind, CannedStatus, What, PeriodState, PublicState, Mood}
 #: The language of playbooks, which their JSON Schema spells (test_playbook_schema.py).
 OF_PLAYBOOKS = {OnFailure, OnTimeout, Check, Method}
 #: What the brain keeps in `progress` and tells the state machine, and what a runner reports.

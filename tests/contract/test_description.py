@@ -28,7 +28,7 @@ from tests.fixtures.postgres import MIGRATIONS
 HTTP_METHODS = {"get", "head", "post", "patch", "put", "delete"}
 #: DESIGN §5 opens these without a key.
 OPEN = re.compile(
-    r"/(v2/webhooks/playbooks/{playbook_id}/trigger|health|health/live|health/ready|v1/healthcheck/network|v2/slack/interactions|openapi\.json|docs/swagger\.json|ping/.*)"
+    r"/(v2/webhooks/playbooks/{playbook_id}/trigger|health|health/live|health/ready|v1/healthcheck/network|v2/slack/interactions|openapi\.json|docs/swagger\.json|ping/.*|status/.*)"
 )
 
 

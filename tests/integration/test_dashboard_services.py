@@ -21,6 +21,7 @@ from tests.fixtures.dashboard import Dashboard
 from tests.fixtures.functions import Functions, Reply
 
 HOUR = timedelta(hours=1)
+STROKE = re.compile(r"M(\d+) 10h(\d+)")
 
 
 def text_of(reply: Reply) -> str:
@@ -99,7 +100,7 @@ def test_it_says_what_is_wrong_since_when_and_who_was_told(dashboard: Dashboard,
     )
     text = text_of(dashboard.get("/ui"))
     assert "told: Slack" in text
-    assert "not reached (yet): Pagerduty" in text
+    assert "not reached (yet): PagerDuty" in text
     assert dashboard.post(f"/ui/alerts/{alert_id}/acknowledge", onward="/ui").headers["Location"] == "/ui"
     assert "looked after by" in text_of(dashboard.get("/ui"))
 
@@ -180,8 +181,10 @@ def test_each_has_a_mark_for_each_of_its_last_periods(dashboard: Dashboard, data
     falls_silent(database)
     time_passes(database, HOUR)
     page = dashboard.get("/ui/services").body
-    marks = re.findall(r'<rect class="(\w+)"', page)
-    assert (len(marks), marks[-1]) == (90, "down")
+    lines = dict(re.findall(r'<path class="(\w+)" d="([^"]+)"', page))
+    strokes = [(int(at), int(length), state) for state in lines for at, length in STROKE.findall(lines[state])]
+    assert sum(length for _, length, _ in strokes) == 90 * 4
+    assert max(strokes)[2] == "down"
     assert re.search(r'aria-label="Trouble in \d+ of the last \d+ periods"', page)
 
 

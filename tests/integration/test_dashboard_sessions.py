@@ -94,6 +94,28 @@ def test_guessing_is_limited_as_it_is_elsewhere(functions: Functions, monkeypatc
     assert guessed == [401, 401, 401, 429, 429]
 
 
+def test_so_is_knocking_without_a_session(functions: Functions, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("RATE_LIMIT_MANAGEMENT_REQUESTS", "3")
+    assert [Dashboard(functions).get("/ui").status for _ in range(5)] == [303, 303, 303, 429, 429]
+
+
+def test_a_form_without_a_session_says_so(dashboard: Dashboard) -> None:
+    dashboard.cookies.clear()
+    reply = dashboard.post("/ui/services", heartbeat_name="x")
+    assert (reply.status, "sign in again" in reply.body) == (401, True)
+
+
+def test_a_form_is_never_kept_to_be_answered_again(
+    dashboard: Dashboard, functions: Functions, database: Database
+) -> None:
+    """What it is answered with may hold a key that is shown once."""
+    cookie = f"{SESSION}={dashboard.cookies[SESSION]}"
+    headers = {"content-type": "application/x-www-form-urlencoded", "cookie": cookie, "idempotency-key": "k"}
+    sent = f"form={dashboard.form}&heartbeat_name=x&every=5&unit=minutes"
+    assert functions.http("management_api", "POST", "/ui/services", sent, **headers).status == 303
+    assert rows(database, "SELECT count(*) FROM medic.idempotency_keys") == [(0,)]
+
+
 def test_a_form_of_another_browser_signs_nobody_in(functions: Functions) -> None:
     other, victim = Dashboard(functions), Dashboard(functions)
     other.get("/ui/sign-in")

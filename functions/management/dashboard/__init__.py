@@ -9,8 +9,11 @@ from __future__ import annotations
 PREFIX = "/ui"
 #: Open to everybody, where a service was made public.
 PUBLIC = "/status/"
+#: But what pages of others show there, and programs read.
+BADGES = (".svg", ".json")
 
 
 def shows(path: str) -> bool:
     """Whether what is at a path is looked at by people: so is what goes wrong there."""
-    return path == PREFIX or path.startswith((f"{PREFIX}/", PUBLIC))
+    is_public = path.startswith(PUBLIC) and not path.endswith(BADGES)
+    return is_public or path == PREFIX or path.startswith(f"{PREFIX}/")

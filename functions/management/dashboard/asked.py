@@ -6,21 +6,26 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
-from typing import TypeVar
+from typing import Any, TypeVar
 from urllib.parse import urlencode
+
+from pydantic import BaseModel, ValidationError
 
 from medic_core.api.request import Request
 from medic_core.domain.watching.names import is_printable
 from medic_core.errors import BadRequest
 from models.fields import LARGEST_ID
+from models.reading import problems
 from pages import forms
 
 Word = TypeVar("Word", bound=StrEnum)
+Model = TypeVar("Model", bound=BaseModel)
 #: A playbook of 64 KiB, however a form spells it.
 LONGEST_BODY = 262_144
 #: A page of services with each of them ticked.
 MOST_FIELDS = 300
 LONGEST_LINE = 500
+LONGEST_WORDS = 20_000
 MOST_HOURS = 24 * 365
 
 
@@ -52,6 +57,14 @@ class Form:
             raise BadRequest(f"{name}: must not contain control characters.")
         return text
 
+    def words(self, name: str) -> list[str]:
+        """Words with commas or space between. Raises BadRequest."""
+        return self.text(name, LONGEST_WORDS).replace(",", " ").split()
+
+    def lines(self, name: str) -> list[str]:
+        """The lines of a text that say something. Raises BadRequest."""
+        return [line.strip() for line in self.text(name, LONGEST_WORDS).split("\n") if line.strip()]
+
     def ticked(self, name: str) -> bool:
         return name in self.values
 
@@ -74,6 +87,14 @@ class Form:
     def moment(self, name: str) -> datetime | None:
         """A time as a date field has it, which is UTC; None where nothing was written. Raises BadRequest."""
         return moment(self.line(name), name)
+
+
+def valid(model: type[Model], sent: Mapping[str, Any]) -> Model:
+    """What was filled in, if the API would take it. Raises BadRequest."""
+    try:
+        return model.model_validate(dict(sent))
+    except ValidationError as error:
+        raise BadRequest(problems(error.errors())) from error
 
 
 def number(text: str, name: str) -> int:

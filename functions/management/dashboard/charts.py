@@ -5,10 +5,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from itertools import groupby
 
+from medic_core.domain.watching.periods import PeriodState, Slot
 from medic_core.store.job_runs import RunRow
 
 HEIGHT, STEP, WIDTH_OF_BAR = 100, 12, 9
+#: Of a mark for a period: where the next one begins, and the height at which the line of them runs.
+MARK, MIDDLE = 4, 10
 #: A run that took no time at all is seen too.
 LEAST_HEIGHT = 2.0
 #: Above the highest bar there is air.
@@ -51,6 +55,24 @@ def durations(runs: Sequence[RunRow], limit_ms: int | None) -> Durations | None:
     ]
     limit_y = round(HEIGHT - limit_ms / top * HEIGHT, 1) if is_near and limit_ms else None
     return Durations(len(ended) * STEP, bars, highest, limit_y)
+
+
+def strokes(slots: Sequence[Slot]) -> dict[PeriodState, str]:
+    """A line for each state, dashed by the style into a mark for each period: a page holds many of them."""
+    lines: dict[PeriodState, str] = {}
+    at = 0
+    for state, several in groupby(slots, key=lambda slot: slot.state):
+        length = MARK * sum(1 for _ in several)
+        lines[state] = lines.get(state, "") + f"M{at} {MIDDLE}h{length}"
+        at += length
+    return lines
+
+
+def label(slots: Sequence[Slot]) -> str:
+    """What a line of marks says, for those who do not see it."""
+    troubled = sum(one.state in {PeriodState.DOWN, PeriodState.TROUBLED} for one in slots)
+    known = sum(one.state is not PeriodState.UNKNOWN for one in slots)
+    return f"Trouble in {troubled} of the last {known} periods" if known else "Not watched yet"
 
 
 def _bar(index: int, run: RunRow, length: int, height: float) -> Bar:

@@ -13,18 +13,19 @@ from typing import Any
 from urllib.parse import quote, unquote
 
 from aws_lambda_powertools.event_handler import Response
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from jinja2 import Environment, FileSystemLoader, StrictUndefined, Template
 from jinja2.environment import TemplateModule
 from markupsafe import Markup
 
 import pages
-from dashboard import assets, sessions
+from dashboard import assets, charts, sessions
 from dashboard.asked import again
 from door import Visitor
 from medic_core.api.answers import Answer, headers_of, rfc3339, status_of
 from medic_core.api.request import Request
 from medic_core.domain.access.api_keys import Scope
 from medic_core.domain.watching.lengths import spoken
+from medic_core.domain.watching.public import address_of
 from medic_core.errors import MedicError, NotFound
 
 #: Only our own files run or are loaded, and forms go to us alone.
@@ -83,8 +84,9 @@ ENVIRONMENT.filters |= {
     "spoken": spoken,
     "words": pages.words,
     "written": pages.written,
+    "address": address_of,
 }
-ENVIRONMENT.globals |= {"asset": assets.path_of, "again": again}
+ENVIRONMENT.globals |= {"asset": assets.path_of, "again": again, "strokes": charts.strokes}
 
 
 def page(
@@ -112,7 +114,7 @@ def page(
     shown["parts"] = _parts(shown)
     found = ENVIRONMENT.get_template(template)
     if request.headers.get(FRAGMENT):
-        return _fragment(request, "".join(found.blocks["live"](found.new_context(shown))))
+        return _fragment(request, _live(found, shown))
     headers: dict[str, Any] = dict(HEADERS)
     if shown["said"]:
         headers["Set-Cookie"] = f"{SAID}=; Path=/; Max-Age=0; SameSite=Strict"
@@ -120,12 +122,19 @@ def page(
 
 
 def open_page(
-    template: str, status: int = HTTPStatus.OK, headers: Mapping[str, str] = MappingProxyType({}), **values: Any
+    template: str,
+    status: int = HTTPStatus.OK,
+    headers: Mapping[str, str] = MappingProxyType({}),
+    request: Request | None = None,
+    **values: Any,
 ) -> Response[str]:
-    """A page for everybody."""
-    values = {"form": "", "path": "", "query": {}, **values}
-    body = ENVIRONMENT.get_template(template).render(values, parts=_parts(values))
-    return Response(status, pages.CONTENT_TYPE, body, headers={**HEADERS, **headers})
+    """A page for everybody; where `request` is given, its live part alone if the script asks for that."""
+    shown = {"form": "", "path": "", "query": {}, **values}
+    shown["parts"] = _parts(shown)
+    found = ENVIRONMENT.get_template(template)
+    if request is not None and request.headers.get(FRAGMENT):
+        return _fragment(request, _live(found, shown))
+    return Response(status, pages.CONTENT_TYPE, found.render(shown), headers={**HEADERS, **headers})
 
 
 def gone_to(path: str, said: str = "", cookie: str = "") -> Response[str]:
@@ -147,6 +156,10 @@ def failed(error: MedicError) -> Answer:
 def _parts(shown: Mapping[str, Any]) -> TemplateModule:
     """The macros that all pages share. A part of a page that is renewed alone knows them too, as it would no import."""
     return ENVIRONMENT.get_template("parts.html").make_module(dict(shown))
+
+
+def _live(template: Template, shown: dict[str, Any]) -> str:
+    return "".join(template.blocks["live"](template.new_context(shown)))
 
 
 def _fragment(request: Request, body: str) -> Response[str]:

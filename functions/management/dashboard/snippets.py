@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
+from urllib.parse import quote
 
+from medic_core.domain.watching.public import address_of
 from medic_core.domain.watching.schedules import Cron, Schedule
 from medic_core.store.services import Service
+
+NOT_OF_MARKDOWN = re.compile(r"[\\\[\]<>`*_&!]")
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +51,23 @@ def of(service: Service, ping_url: str) -> list[Snippet]:
             f"                - your-command; curl -fsS -m 10 --retry 5 {ping_url}/$?",
             "The image needs curl.",
         ),
+    ]
+
+
+def badges(service: Service, base_url: str) -> list[Snippet]:
+    """What shows a public service on pages elsewhere; nothing for one that is not."""
+    if service.status_page is None:
+        return []
+    page = f"{base_url}/status/{service.status_page}"
+    badge = f"{page}/{quote(address_of(service.service_name))}"
+    endpoint = f"https://img.shields.io/endpoint?url={quote(f'{badge}/shields.json', safe='')}"
+    name = NOT_OF_MARKDOWN.sub(r"\\\g<0>", service.service_name)
+    return [
+        Snippet("Markdown", f"[![{name}]({badge}/badge.svg)]({page})", "For a README."),
+        Snippet("Picture", f"{badge}/badge.svg", "For everywhere else."),
+        Snippet("JSON", f"{badge}/badge.json", "For programs."),
+        Snippet("shields.io", endpoint, "Drawn by shields.io, in the style of your other badges."),
+        Snippet("The whole page", f"{page}/badge.svg", "One badge for all services on it."),
     ]
 
 

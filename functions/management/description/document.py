@@ -37,6 +37,7 @@ TAGS = {
     "targets": "Who is told of alerts, and when",
     "webhooks": "Programs that are told, and what was sent to them",
     "deliveries": "What was sent to whom, and what came of it",
+    "status pages": "What everybody may see: opened for a service by its `status_page`",
     "maintenance": "Times in which silence is expected",
     "slack": "Buttons in messages",
     "playbooks": "What repairs a service, step by step",
@@ -121,6 +122,9 @@ FORM: Json = {
 }
 #: Prometheus reads these, as text.
 NUMBERS, NUMBERS_TYPE = "/metrics", "text/plain"
+#: Open to everybody, and drawn.
+PUBLIC = "/status/"
+PICTURES, PICTURES_TYPE = ("/status/{page}/badge.svg", "/status/{page}/{service}/badge.svg"), "image/svg+xml"
 #: These answer the same when they have bad news.
 WITH_ILLNESS = ("/health", "/health/ready")
 CHANGING = {"post", "put", "patch", "delete"}
@@ -152,6 +156,9 @@ def document(resolver: ApiGatewayResolver) -> Json:
     }
     numbers = found["paths"][NUMBERS]["get"]["responses"]["200"]["content"]
     numbers[NUMBERS_TYPE] = numbers.pop("application/json")
+    for path in PICTURES:
+        picture = found["paths"][path]["get"]["responses"]["200"]["content"]
+        picture[PICTURES_TYPE] = picture.pop("application/json")
     found["paths"] = dict(sorted(found["paths"].items()))
     components = found["components"]
     components["headers"] = {name: _described(*header) for name, header in HEADERS.items()}
@@ -210,7 +217,7 @@ def _problems(path: str, method: str, operation: Json, *, can_repeat: bool, has_
         "413": "requestBody" in operation,
         "422": can_repeat,
         "429": True,
-        "503": operation["security"] or path in {SIGNED, TRIGGERED},
+        "503": operation["security"] or path in {SIGNED, TRIGGERED} or path.startswith(PUBLIC),
     }
     return [status for status, is_possible in possible.items() if is_possible]
 

@@ -14,6 +14,7 @@ from medic_core.domain.alerting.flapping import DEFAULT_MAX_CHANGES, DEFAULT_WIN
 from medic_core.domain.routing.targets import Mode
 from medic_core.domain.watching import cron, schedules
 from medic_core.domain.watching.names import MAX_NAME_LENGTH, slug_of
+from medic_core.domain.watching.public import STATUS_PAGE
 from medic_core.domain.watching.schedules import (
     DEFAULT_EARLY_TOLERANCE,
     LONGEST_EARLY_TOLERANCE,
@@ -71,6 +72,14 @@ Urgency = Annotated[Priority, word_of(Priority), Field(description="How urgent i
 Runbook = Annotated[
     Text,
     Field(max_length=MAX_RUNBOOK_LENGTH, description="What to do", examples=["https://runbooks.example.com/backup"]),
+]
+StatusPage = Annotated[
+    Text,
+    Field(
+        pattern=STATUS_PAGE.pattern,
+        description="The public page that shows it, /status/{status_page}; null: nobody sees it without a key",
+        examples=["acme"],
+    ),
 ]
 TeamName = Annotated[
     Name, Field(description="The team that owns it, by name; made if there is none", examples=["infra"])
@@ -199,6 +208,7 @@ class NewService(_Owned):
     tags: Tags = []
     working_hours_id: Hours | None = None
     notification_mode: HowMany = Mode.NOTIFY_ALL
+    status_page: StatusPage | None = None
     ping_filter: PingFilter = PingFilter()
     flapping: Flapping | None = Field(default=Flapping(), description="null: it never counts as flapping")
 
@@ -225,6 +235,7 @@ class NewService(_Owned):
             tags=tuple(self.tags),
             working_hours_id=self.working_hours_id,
             notification_mode=self.notification_mode,
+            status_page=self.status_page,
             **flapping_columns(self.flapping),
         )
 
@@ -251,6 +262,7 @@ class ChangedService(_Owned):
     tags: Tags = unsent()
     working_hours_id: Hours | None = None
     notification_mode: HowMany = unsent()
+    status_page: StatusPage | None = None
     ping_filter: PingFilter = unsent()
     flapping: Flapping | None = None
 
@@ -304,6 +316,7 @@ class ReadService(BaseModel):
     tags: list[str]
     working_hours_id: int | None
     notification_mode: Mode
+    status_page: str | None = Field(description="The public page that shows it; null: none does")
     ping_filter: PingFilter
     flapping: Flapping | None
     flapping_until: datetime | None = Field(

@@ -47,7 +47,7 @@ def words(name: str) -> str:
     return ACRONYMS.get(name) or name.replace("_", " ").capitalize()
 
 
-ACRONYMS = {"url": "URL"}
+ACRONYMS = {"url": "URL", "pagerduty": "PagerDuty"}
 
 
 def written(value: Any) -> str:

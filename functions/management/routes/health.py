@@ -42,18 +42,23 @@ def whole() -> Response[Health]:
 
     What is not configured is said, and is no illness.
     """
+    found = examined()
+    return door.bare(found, _status(is_well=found.status != "unhealthy"))
+
+
+def examined() -> Health:
+    """How every part of Medic is, and so the whole."""
     components = components_of(_database())
     needed = (components.database, components.migrations, components.queue, components.monitor)
     is_ill = any(part.status == "unhealthy" for part in needed)
     is_degraded = components.redis.status == "unhealthy"
-    content = Health(
+    return Health(
         status="unhealthy" if is_ill else "degraded" if is_degraded else "healthy",
         timestamp=_now(),
         version=medic_core.__version__,
         python_version=platform.python_version(),
         components=components,
     )
-    return door.bare(content, _status(is_well=not is_ill))
 
 
 def components_of(found: DatabaseHealth | None) -> Components:
@@ -66,9 +71,9 @@ def components_of(found: DatabaseHealth | None) -> Components:
         monitor=_monitor(found),
         queue=_component(is_well=_queue_answers()),
         redis=_redis(),
-        slack=_configured(settings.slack_api_token, settings.slack_channel_id),
-        pagerduty=_configured(settings.pagerduty_routing_key),
-        webhook=_configured(settings.webhook_url),
+        slack=configured(settings.slack_api_token, settings.slack_channel_id),
+        pagerduty=configured(settings.pagerduty_routing_key),
+        webhook=configured(settings.webhook_url),
     )
 
 
@@ -143,8 +148,8 @@ def _component(*, is_well: bool) -> Component:
     return Component(status="healthy" if is_well else "unhealthy")
 
 
-def _configured(secret: SecretText, other: str = "set") -> Configured:
-    """A secret that cannot be read now is as good as none."""
+def configured(secret: SecretText, other: str = "set") -> Configured:
+    """Whether a channel has all that it needs. A secret that cannot be read now is as good as none."""
     try:
         is_set = bool(secret.value and other)
     except Unavailable:

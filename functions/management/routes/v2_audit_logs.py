@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import Annotated, Any
 
 from aws_lambda_powertools.event_handler import Response
@@ -38,8 +39,7 @@ def listed(
     cursor: Cursor = None,
 ) -> Response[Envelope[Page[ReadEntry]] | str]:
     """Entries, newest first, both dates inclusive; as a table for `Accept: text/csv`."""
-    if start_date is not None and end_date is not None and start_date > end_date:
-        raise BadRequest("start_date lies after end_date: nothing can lie between them.")
+    check_dates(start_date, end_date)
     wanted = Wanted(
         execution_id=execution_id,
         playbook_id=playbook_id,
@@ -60,3 +60,9 @@ def listed(
         }
         return Response(200, f"{CSV}; charset=utf-8", as_csv(rows[:limit]), headers=headers)
     return door.answer(found)
+
+
+def check_dates(start_date: datetime | None, end_date: datetime | None) -> None:
+    """Raises BadRequest where nothing can lie between them."""
+    if start_date is not None and end_date is not None and start_date > end_date:
+        raise BadRequest("start_date lies after end_date: nothing can lie between them.")

@@ -12,7 +12,7 @@ from aws_lambda_powertools.event_handler.openapi.params import Body, Query
 from pydantic import ValidationError
 
 import door
-from door import Caller
+from door import Caller, Visitor
 from medic_core.adapters.destinations import REFUSED, refuse_at_sight
 from medic_core.domain.access.addresses import InvalidUrl
 from medic_core.domain.access.api_keys import Scope
@@ -28,6 +28,8 @@ from medic_core.flows import manage
 from medic_core.flows.try_target import try_target
 from medic_core.store import maintenance, targets, teams
 from medic_core.store.connection import Transaction
+from medic_core.store.deliveries import Status
+from medic_core.store.delivery_lists import Delivery
 from medic_core.store.targets import TARGETS, NotificationTarget
 from models.fields import DEFAULT_LIMIT, Cursor, Envelope, Limit, Nothing, Page, PathId, QueryId, QueryMoment
 from models.pages import id_cursor, page, read_id_cursor
@@ -56,13 +58,7 @@ NOT_YET = {HTTPStatus.ACCEPTED.value: "The test is on its way; the delivery log 
 @door.route(router, "POST", "/v2/targets", needs=Scope.WRITE, status=HTTPStatus.CREATED, tag=TAG)
 def created(caller: Caller, wanted: Annotated[NewTarget, Body()]) -> Response[Envelope[ShownTarget]]:
     """Give a service or a team a target. What signs a webhook's messages is in this answer and nowhere else."""
-    values = wanted.model_dump()
-    _check_config(caller, wanted.type, values["config"])
-    if Channel(wanted.type) is Channel.WEBHOOK:
-        values["secret"] = new_secret()
-    with door.DATABASE.transaction() as tx:
-        _check_owner(tx, wanted.service_id, wanted.team_id)
-        target = manage.create(tx, TARGETS, values)
+    target = target_made(caller, wanted)
     return door.answer(show_target(target), "Target made.", HTTPStatus.CREATED, version=target.version)
 
 
@@ -110,11 +106,7 @@ def deleted(caller: Caller, target_id: PathId) -> Response[Envelope[Nothing]]:
 @door.route(router, "POST", "/v2/targets/<target_id>/test", needs=Scope.WRITE, tag=TAG, also=NOT_YET)
 def tested(caller: Caller, target_id: PathId) -> Response[Envelope[ReadDelivery | None]]:
     """Send a test to a target, by the way that alerts go, and see what happens."""
-    with door.DATABASE.autocommit() as connection:
-        target = manage.existing(connection, TARGETS, target_id)
-    if not target.enabled:
-        raise Conflict("This target is disabled: enable it first.")
-    return sent_test(caller, f"target:{target_id}")
+    return test_sent(target_tried(caller, target_id))
 
 
 @door.route(router, "GET", "/v2/services/<service_id>/route", needs=Scope.READ, tag=SERVICES)
@@ -146,14 +138,38 @@ def previewed(
     return door.answer(preview)
 
 
-def sent_test(caller: Caller, target_key: str) -> Response[Envelope[ReadDelivery | None]]:
+def target_made(caller: Visitor, wanted: NewTarget) -> NotificationTarget:
+    """Give a service or a team a target. Raises BadRequest, Forbidden."""
+    values = wanted.model_dump()
+    _check_config(caller, wanted.type, values["config"])
+    if Channel(wanted.type) is Channel.WEBHOOK:
+        values["secret"] = new_secret()
+    with door.DATABASE.transaction() as tx:
+        _check_owner(tx, wanted.service_id, wanted.team_id)
+        return manage.create(tx, TARGETS, values)
+
+
+def target_tried(caller: Visitor, target_id: int) -> Delivery | None:
+    """Send a target a test; None where its first try has not ended yet. Raises NotFound, Conflict."""
+    with door.DATABASE.autocommit() as connection:
+        target = manage.existing(connection, TARGETS, target_id)
+    if not target.enabled:
+        raise Conflict("This target is disabled: enable it first.")
+    return try_target(door.DATABASE, door.NOTIFICATIONS, f"target:{target_id}", caller.actor)
+
+
+def test_sent(found: Delivery | None) -> Response[Envelope[ReadDelivery | None]]:
     """The answer to a test: what its first try came to."""
-    found = try_target(door.DATABASE, door.NOTIFICATIONS, target_key, caller.actor)
     if found is None:
-        return door.answer(None, NOT_YET[HTTPStatus.ACCEPTED] + ".", HTTPStatus.ACCEPTED)
-    reached = found.status == "success"
-    message = "The test arrived." if reached else f"The test did not arrive: {found.error}."
-    return door.answer(ReadDelivery.model_validate(found), message)
+        return door.answer(None, came_of(found), HTTPStatus.ACCEPTED)
+    return door.answer(ReadDelivery.model_validate(found), came_of(found))
+
+
+def came_of(found: Delivery | None) -> str:
+    """What came of a test, in words."""
+    if found is None:
+        return NOT_YET[HTTPStatus.ACCEPTED] + "."
+    return "The test arrived." if found.status == Status.SUCCESS else f"The test did not arrive: {found.error}."
 
 
 def check_url(url: str, field: str = "url") -> None:
@@ -175,7 +191,7 @@ def new_secret() -> str:
     return secret_from(secrets.token_bytes(SECRET_BYTES))
 
 
-def _check_config(caller: Caller, kind: str, config: dict[str, Any]) -> None:
+def _check_config(caller: Visitor, kind: str, config: dict[str, Any]) -> None:
     match Channel(kind):
         case Channel.WEBHOOK:
             check_url(config["url"], "config.url")

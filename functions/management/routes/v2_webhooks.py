@@ -11,11 +11,12 @@ from aws_lambda_powertools.event_handler.api_gateway import Router
 from aws_lambda_powertools.event_handler.openapi.params import Body, Query
 
 import door
-from door import Caller
+from door import Caller, Visitor
 from medic_core.domain.access.api_keys import Scope
 from medic_core.errors import BadRequest, Conflict, NotFound
 from medic_core.flows import manage
 from medic_core.flows.redeliver import redeliver
+from medic_core.flows.try_target import try_target
 from medic_core.store import delivery_lists, maintenance, target_health
 from medic_core.store.deliveries import Status
 from medic_core.store.delivery_lists import Delivery, Wanted
@@ -32,7 +33,7 @@ from models.routing import (
     read_webhook,
     show_webhook,
 )
-from routes.v2_targets import NOT_YET, check_url, new_secret, refuse_hidden, sent_test
+from routes.v2_targets import NOT_YET, check_url, new_secret, refuse_hidden, test_sent
 
 router = Router()  # type: ignore[no-untyped-call]
 TAG = "webhooks"
@@ -42,12 +43,9 @@ QueryStatus = Annotated[Status | None, Query()]
 @door.route(router, "POST", "/v2/webhooks", needs=Scope.WRITE, status=HTTPStatus.CREATED, tag=TAG)
 def created(wanted: Annotated[NewWebhook, Body()]) -> Response[Envelope[ShownWebhook]]:
     """Make a webhook. What signs its messages (Standard Webhooks) is in this answer and nowhere else."""
-    check_url(wanted.url)
-    with door.DATABASE.transaction() as tx:
-        if wanted.service_id is not None and not maintenance.existing_services(tx, [wanted.service_id]):
-            raise BadRequest(f"service_id: no service has the id {wanted.service_id}.")
-        webhook = manage.create(tx, WEBHOOKS, {**wanted.model_dump(), "secret": new_secret()})
-    return _shown_once(webhook, "Webhook made. Keep its secret: it cannot be shown again.", HTTPStatus.CREATED)
+    return _shown_once(
+        webhook_made(wanted), "Webhook made. Keep its secret: it cannot be shown again.", HTTPStatus.CREATED
+    )
 
 
 @door.route(router, "GET", "/v2/webhooks", needs=Scope.READ, tag=TAG)
@@ -72,17 +70,7 @@ def changed(
     caller: Caller, webhook_id: PathId, wanted: Annotated[ChangedWebhook, Body()]
 ) -> Response[Envelope[ReadWebhook]]:
     """Change the fields that are sent. One that Medic disabled is enabled again by `enabled`."""
-    columns = wanted.model_dump(exclude_unset=True)
-    refuse_hidden(columns)
-    if "url" in columns:
-        check_url(wanted.url)
-    if columns.get("enabled"):
-        columns["disabled_because"] = None
-    with door.DATABASE.transaction() as tx:
-        webhook = manage.change(tx, WEBHOOKS, webhook_id, columns, caller.version)
-        if columns.get("enabled") or "url" in columns:
-            target_health.note_well(tx, f"webhook:{webhook_id}")
-    return _shown(webhook, "Webhook changed.")
+    return _shown(webhook_changed(webhook_id, wanted, caller.version), "Webhook changed.")
 
 
 @door.route(router, "DELETE", "/v2/webhooks/<webhook_id>", needs=Scope.WRITE, tag=TAG)
@@ -109,11 +97,7 @@ def secret_rotated(
 @door.route(router, "POST", "/v2/webhooks/<webhook_id>/test", needs=Scope.WRITE, tag=TAG, also=NOT_YET)
 def tested(caller: Caller, webhook_id: PathId) -> Response[Envelope[ReadDelivery | None]]:
     """Send a test to a webhook, by the way that alerts go, and see what happens."""
-    with door.DATABASE.autocommit() as connection:
-        webhook = manage.existing(connection, WEBHOOKS, webhook_id)
-    if not webhook.enabled:
-        raise Conflict("This webhook is disabled: enable it first.")
-    return sent_test(caller, f"webhook:{webhook_id}")
+    return test_sent(webhook_tried(caller, webhook_id))
 
 
 @door.route(router, "GET", "/v2/webhooks/<webhook_id>/deliveries", needs=Scope.READ, tag=TAG)
@@ -163,6 +147,39 @@ def redelivered(delivery_id: PathId) -> Response[Envelope[ReadDelivery]]:
 def _redelivered(delivery_id: int) -> Response[Envelope[ReadDelivery]]:
     found = redeliver(door.DATABASE, door.NOTIFICATIONS, delivery_id)
     return door.answer(ReadDelivery.model_validate(found), "It is on its way again.")
+
+
+def webhook_made(wanted: NewWebhook) -> Webhook:
+    """Make a webhook. Raises BadRequest."""
+    check_url(wanted.url)
+    with door.DATABASE.transaction() as tx:
+        if wanted.service_id is not None and not maintenance.existing_services(tx, [wanted.service_id]):
+            raise BadRequest(f"service_id: no service has the id {wanted.service_id}.")
+        return manage.create(tx, WEBHOOKS, {**wanted.model_dump(), "secret": new_secret()})
+
+
+def webhook_changed(webhook_id: int, wanted: ChangedWebhook, version: int | None) -> Webhook:
+    """Change what was sent; one that is enabled again counts as well. Raises BadRequest, NotFound, Stale."""
+    columns = wanted.model_dump(exclude_unset=True)
+    refuse_hidden(columns)
+    if "url" in columns:
+        check_url(wanted.url)
+    if columns.get("enabled"):
+        columns["disabled_because"] = None
+    with door.DATABASE.transaction() as tx:
+        webhook = manage.change(tx, WEBHOOKS, webhook_id, columns, version)
+        if columns.get("enabled") or "url" in columns:
+            target_health.note_well(tx, f"webhook:{webhook_id}")
+    return webhook
+
+
+def webhook_tried(caller: Visitor, webhook_id: int) -> Delivery | None:
+    """Send a webhook a test; None where its first try has not ended yet. Raises NotFound, Conflict."""
+    with door.DATABASE.autocommit() as connection:
+        webhook = manage.existing(connection, WEBHOOKS, webhook_id)
+    if not webhook.enabled:
+        raise Conflict("This webhook is disabled: enable it first.")
+    return try_target(door.DATABASE, door.NOTIFICATIONS, f"webhook:{webhook_id}", caller.actor)
 
 
 def deliveries_page(rows: list[Delivery], limit: int) -> Page[ReadDelivery]:

@@ -15,6 +15,7 @@ from medic_core.domain.alerting.maintenance import (
     applies,
     occurrence_at,
     occurrence_from,
+    occurrences,
     until,
     valid,
 )
@@ -142,3 +143,17 @@ def test_it_is_what_walking_over_the_ticks_finds(
         if tick <= at < tick + length:
             held = Occurrence(tick, tick + length)
     assert occurrence_at(window, at) == held
+
+
+def test_times_between_two_moments_are_all_that_touch_them() -> None:
+    nightly = Window(utc("2026-03-01 22:00"), utc("2026-03-02 01:00"), "0 22 * * *")
+    found = list(occurrences(nightly, utc("2026-03-02 00:59"), utc("2026-03-04 22:00")))
+    assert [one.start for one in found] == [utc("2026-03-01 22:00"), utc("2026-03-02 22:00"), utc("2026-03-03 22:00")]
+    assert next(occurrences(nightly, utc("2026-03-02 01:00"), utc("2026-03-04 22:00"))).start.day == 2
+    assert list(occurrences(nightly, utc("2026-02-01 00:00"), nightly.start)) == []
+
+
+def test_a_window_that_does_not_recur_has_one_time() -> None:
+    assert list(occurrences(ONCE, ONCE.start - HOUR, ONCE.end + HOUR)) == [Occurrence(ONCE.start, ONCE.end)]
+    assert list(occurrences(ONCE, ONCE.end, ONCE.end + HOUR)) == []
+    assert list(occurrences(ONCE, ONCE.start - HOUR, ONCE.start)) == []

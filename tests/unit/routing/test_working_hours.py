@@ -14,6 +14,7 @@ from medic_core.domain.routing.working_hours import (
     DAYS,
     Period,
     WorkingHours,
+    at_work,
     holds_until,
     is_holiday,
     period_at,
@@ -209,3 +210,23 @@ def test_ranges_may_touch() -> None:
 def test_what_is_no_holiday(holiday: str) -> None:
     with pytest.raises(BadRequest, match="neither a day"):
         valid_holidays([holiday])
+
+
+def test_stretches_of_working_time_are_cut_off_where_one_stops_looking() -> None:
+    nights = hours(NIGHTS, "Europe/Berlin")
+    assert list(at_work(nights, utc("2026-11-22 00:00"), utc("2026-11-24 02:00"))) == [
+        (utc("2026-11-23 21:00"), utc("2026-11-24 02:00"))
+    ]
+    assert list(at_work(nights, utc("2026-11-24 04:00"), utc("2026-11-30 21:00"))) == [
+        (utc("2026-11-24 04:00"), utc("2026-11-24 05:00"))
+    ]
+
+
+@given(st.integers(0, 60 * 24 * 400), st.integers(1, 60 * 24 * 8))
+def test_it_is_working_time_just_where_a_stretch_says_so(begins: int, lasts: int) -> None:
+    office, start = hours(OFFICE, "Europe/London", "GB"), utc("2026-01-01 00:00") + begins * MINUTE
+    end = start + lasts * MINUTE
+    found = list(at_work(office, start, end))
+    for at in (start, end - MINUTE, start + (lasts // 2) * MINUTE):
+        is_within = any(first <= at < last for first, last in found)
+        assert is_within == (period_at(office, at) is Period.DURING_HOURS)

@@ -3,6 +3,9 @@
 from dashboard import assets
 from dashboard.views import (
     alerts,
+    api_keys,
+    audit_log,
+    calendar,
     executions,
     kill_switches,
     overview,
@@ -12,7 +15,12 @@ from dashboard.views import (
     playbooks,
     service,
     services,
+    settings,
     sign_in,
+    status,
+    target,
+    targets,
+    working_hours,
 )
 
 ROUTERS = (
@@ -28,4 +36,12 @@ ROUTERS = (
     playbook_triggers.router,
     executions.router,
     kill_switches.router,
+    calendar.router,
+    working_hours.router,
+    targets.router,
+    target.router,
+    audit_log.router,
+    api_keys.router,
+    settings.router,
+    status.router,
 )

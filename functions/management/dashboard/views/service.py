@@ -74,6 +74,7 @@ def shown(caller: Caller, service_id: PathId) -> Response[str]:
         route=route(reachable, Priority(service.priority), service.now),
         ping_url=ping_url,
         snippets=snippets.of(service, ping_url) if ping_url else [],
+        badges=snippets.badges(service, door.base_url(caller.request)),
     )
 
 
@@ -131,6 +132,15 @@ def _mute(tx: Transaction, form: Form, caller: Visitor) -> dict[str, Any]:
     return change.mute(tx, caller.request.received_at + form.hours("hours", DEFAULT_MUTE_HOURS), reason)
 
 
+def _show(_: Transaction, form: Form, __: Visitor) -> dict[str, Any]:
+    """On the page that was named; on none where none was."""
+    try:
+        wanted = ChangedService.model_validate({"status_page": form.line("status_page") or None})
+    except ValidationError as error:
+        raise BadRequest(problems(error.errors())) from error
+    return wanted.columns()
+
+
 ACTIONS = {
     "mute": _Action(_mute, "Muted: its alerts open silently."),
     "unmute": _Action(lambda *_: change.unmute(), "Unmuted: what is open is told with the next sweep."),
@@ -139,13 +149,14 @@ ACTIONS = {
         "Paused: it is heard, and not watched.",
     ),
     "resume": _Action(lambda *_: change.resume(), "It is watched again, from now on."),
+    "status-page": _Action(_show, "Its status page was changed."),
     "rotate-ping-key": _Action(lambda *_: change.new_ping_url(), "It has a new ping URL; the former one has ended."),
 }
 
 
 @door.page(router, "POST", f"{PATH}/do/<action>", needs=Scope.WRITE)
 def done(caller: Caller, service_id: PathId, action: str) -> Response[str]:
-    """Mute, unmute, pause, resume, or another ping URL."""
+    """Mute, unmute, pause, resume, another ping URL, or another status page."""
     known = ACTIONS.get(action)
     if known is None:
         raise BadRequest(f"A service cannot be told to {action[:50]!r}.")

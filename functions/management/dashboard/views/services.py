@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from enum import StrEnum
 from typing import Any
 
@@ -11,14 +11,14 @@ from aws_lambda_powertools.event_handler.api_gateway import Router
 from pydantic import TypeAdapter, ValidationError
 
 import door
-from dashboard import rendering, service_form
+from dashboard import charts, rendering, service_form
 from dashboard.asked import Form, asked_line, chosen
 from door import Caller, Visitor
 from medic_core.api.answers import status_of
 from medic_core.domain.access.api_keys import Scope
 from medic_core.domain.alerting.alerts import Priority
 from medic_core.domain.watching.names import like_pattern, name_key
-from medic_core.domain.watching.periods import PERIODS, Slot, period_of, slots
+from medic_core.domain.watching.periods import PERIODS, period_of, slots
 from medic_core.errors import BadRequest, Conflict, MedicError
 from medic_core.flows import register
 from medic_core.store import outage_history, service_lists
@@ -91,7 +91,7 @@ def listed(caller: Caller) -> Response[str]:
             one.service_id: slots(periods[one.service_id], one.now, one.created_at, outages[one.service_id])
             for one in found
         },
-        label=_label,
+        label=charts.label,
         next=sort_cursor(sort, service_lists.sort_value(found[-1], by), found[-1].service_id) if more else None,
         statuses=[one.value for one in ServiceStatus],
         priorities=[one.value for one in Priority],
@@ -113,13 +113,6 @@ def _wanted(query: Mapping[str, str]) -> Wanted:
         priorities=[priority.value] if priority else None,
         muted=None if muted is None else muted is Muted.MUTED,
     )
-
-
-def _label(found: Sequence[Slot]) -> str:
-    """What a bar says, for those who do not see it."""
-    troubled = sum(one.state in {"down", "troubled"} for one in found)
-    known = sum(one.state != "unknown" for one in found)
-    return f"Trouble in {troubled} of the last {known} periods" if known else "Not watched yet"
 
 
 @door.page(router, "GET", f"{PATH}/new", needs=Scope.WRITE)

@@ -54,10 +54,8 @@ def signed_out(caller: Caller) -> Response[str]:
     return rendering.gone_to(PATH, cookie=sessions.ended(caller.request))
 
 
-def asked(request: Request, error: MedicError) -> Answer:
-    """Who is not signed in is asked to, and comes back to where they wanted to go."""
-    if request.method != "GET":
-        return rendering.failed(error)
+def asked(request: Request) -> Answer:
+    """Who looks and is not signed in is asked to, and comes back to where they wanted to go."""
     if request.headers.get("sec-fetch-site") == "cross-site" and not sessions.has_cookie(request):
         # A strict cookie does not come along on the way from elsewhere, a chat say. From our own page it does.
         return _answer(rendering.open_page("onward.html", title="One moment"))

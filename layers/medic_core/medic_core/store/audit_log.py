@@ -103,6 +103,23 @@ def listed(tx: Transaction, wanted: Wanted, before: int | None, limit: int) -> l
         return cursor.execute(LISTED, {**values, "before": before, "limit": limit}).fetchall()
 
 
+NAMES: Final = """
+SELECT 'service' AS kind, service_id AS number, service_name AS name
+  FROM medic.services WHERE service_id = ANY(%(service_ids)s::bigint[])
+ UNION ALL
+SELECT 'playbook', playbook_id, name FROM medic.playbooks WHERE playbook_id = ANY(%(playbook_ids)s::bigint[])
+"""
+
+
+def names(tx: Transaction, entries: Sequence[LogRow]) -> dict[tuple[str, int], str]:
+    """What the services and playbooks of some entries are called now, as far as they are still there."""
+    values = {
+        "service_ids": list({one.service_id for one in entries if one.service_id is not None}),
+        "playbook_ids": list({one.playbook_id for one in entries if one.playbook_id is not None}),
+    }
+    return {(kind, number): name for kind, number, name in tx.execute(NAMES, values).fetchall()}
+
+
 FORGET: Final = """
 DELETE FROM medic.remediation_audit_log WHERE log_id IN (
     SELECT log_id FROM medic.remediation_audit_log

@@ -57,6 +57,22 @@ class MaintenanceWindow:
 
 WINDOWS: Final = Table("maintenance_windows", "window_id", MaintenanceWindow, fixed=frozenset({"window_id"}))
 
+#: One that recurs has begun by then, and may have any number of times since.
+BETWEEN: Final = """
+SELECT window_id, name, name_key, start_time, end_time, recurrence, timezone, service_ids, tags, notify, reason,
+       created_by, next_start, next_end, began_at, version, created_at, updated_at, now() AS now
+  FROM medic.maintenance_windows
+ WHERE start_time < %(end)s AND (recurrence IS NOT NULL OR end_time > %(start)s)
+ ORDER BY window_id LIMIT %(limit)s
+"""
+
+
+def between(tx: Transaction, start: datetime, end: datetime, limit: int) -> list[MaintenanceWindow]:
+    """Windows that may hold at some time between two moments."""
+    with tx.cursor(row_factory=class_row(MaintenanceWindow)) as cursor:
+        return cursor.execute(BETWEEN, {"start": start, "end": end, "limit": limit}).fetchall()
+
+
 #: A window has changed sides: its time has come or gone since the monitor looked last.
 CLAIM_TURNS: Final = """
 SELECT window_id, name, name_key, start_time, end_time, recurrence, timezone, service_ids, tags, notify, reason,

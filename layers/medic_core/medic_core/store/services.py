@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta
 from typing import Any, Final
@@ -24,13 +24,14 @@ INSERT INTO medic.services (
     heartbeat_name, name_key, service_name, slug, ping_id, team_id, priority, runbook, every_seconds, threshold,
     grace_period_seconds, max_duration_ms, failure_tolerance, reminder_interval_seconds, alert_when_never_reported,
     post_only, success_keywords, failure_keywords, start_keywords, unmatched_body, tags, cron_expression, timezone,
-    early_tolerance_seconds, flapping_max_changes, flapping_window_seconds, working_hours_id, notification_mode)
+    early_tolerance_seconds, flapping_max_changes, flapping_window_seconds, working_hours_id, notification_mode,
+    status_page)
 SELECT %(heartbeat_name)s, %(name_key)s, %(service_name)s, free.slug, %(ping_id)s, %(team_id)s, %(priority)s,
        %(runbook)s, %(every_seconds)s, %(threshold)s, %(grace_period_seconds)s, %(max_duration_ms)s,
        %(failure_tolerance)s, %(reminder_interval_seconds)s, %(alert_when_never_reported)s, %(post_only)s,
        %(success_keywords)s, %(failure_keywords)s, %(start_keywords)s, %(unmatched_body)s, %(tags)s,
        %(cron_expression)s, %(timezone)s, %(early_tolerance_seconds)s, %(flapping_max_changes)s,
-       %(flapping_window_seconds)s, %(working_hours_id)s, %(notification_mode)s
+       %(flapping_window_seconds)s, %(working_hours_id)s, %(notification_mode)s, %(status_page)s
   FROM (SELECT CASE n WHEN 1 THEN %(slug)s ELSE %(slug)s || '-' || n END AS slug, n
           FROM generate_series(1, 10000) AS n) AS free
  WHERE NOT EXISTS (SELECT FROM medic.services taken WHERE taken.team_id = %(team_id)s AND taken.slug = free.slug)
@@ -70,6 +71,7 @@ class Configuration:
     flapping_window_seconds: int = int(DEFAULT_WINDOW.total_seconds())
     working_hours_id: int | None = None
     notification_mode: str = "notify_all"
+    status_page: str | None = None
 
     @property
     def schedule(self) -> Schedule:
@@ -113,6 +115,7 @@ EDITABLE: Final = frozenset(
         "success_keywords", "failure_keywords", "start_keywords", "unmatched_body", "tags", "paused_at",
         "resume_on_heartbeat", "ping_id", "cron_expression", "timezone", "early_tolerance_seconds",
         "flapping_max_changes", "flapping_window_seconds", "working_hours_id", "notification_mode",
+        "status_page",
     }
 )  # fmt: skip
 
@@ -139,8 +142,8 @@ SELECT s.service_id, s.heartbeat_name, s.service_name, s.slug, s.ping_id, s.team
        s.mute_reason, s.post_only, s.success_keywords, s.failure_keywords, s.start_keywords, s.unmatched_body,
        s.tags, s.paused_at, s.resume_on_heartbeat, s.version, s.created_at, s.updated_at, s.cron_expression, s.timezone,
        s.early_tolerance_seconds, s.flapping_max_changes, s.flapping_window_seconds, s.working_hours_id,
-       s.notification_mode, st.health, st.last_heartbeat_at,
-       st.alert_after, st.silence_allowed,
+       s.notification_mode, s.status_page, st.health, st.last_heartbeat_at, st.alert_after,
+       st.silence_allowed,
        CASE WHEN st.flapping_until > now() THEN st.flapping_until END AS flapping_until,
        now() AS now, status.status
   FROM medic.services s JOIN medic.service_state st USING (service_id) LEFT JOIN medic.teams t USING (team_id),
@@ -205,6 +208,7 @@ class Service:
     flapping_window_seconds: int
     working_hours_id: int | None
     notification_mode: str
+    status_page: str | None
     health: str
     last_heartbeat_at: datetime | None
     alert_after: datetime | None
@@ -246,6 +250,24 @@ def read(
                 "limit": limit,
             },
         ).fetchall()
+
+
+BY_NAMES: Final = """
+SELECT name_key, service_id FROM medic.services WHERE name_key = ANY(%(name_keys)s::text[])
+"""
+
+
+def by_names(tx: Transaction, name_keys: Collection[str]) -> dict[str, int]:
+    """The services of these names, as far as there are any."""
+    return dict(tx.execute(BY_NAMES, {"name_keys": list(name_keys)}).fetchall())
+
+
+NAMES: Final = "SELECT service_id, service_name FROM medic.services WHERE service_id = ANY(%(service_ids)s::bigint[])"
+
+
+def names(tx: Transaction, service_ids: Collection[int]) -> dict[int, str]:
+    """What people call these services, as far as they are still there."""
+    return dict(tx.execute(NAMES, {"service_ids": list(service_ids)}).fetchall())
 
 
 DELETE: Final = """

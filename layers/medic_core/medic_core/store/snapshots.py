@@ -109,7 +109,7 @@ INSERT INTO medic.services (
     alert_when_never_reported, muted_at, muted_until, mute_reason, post_only, success_keywords, failure_keywords,
     start_keywords, unmatched_body, tags, paused_at, resume_on_heartbeat, cron_expression, timezone,
     early_tolerance_seconds, flapping_max_changes, flapping_window_seconds, working_hours_id, notification_mode,
-    version, created_at)
+    status_page, version, created_at)
 OVERRIDING SYSTEM VALUE
 SELECT was.service_id, was.heartbeat_name, was.name_key, was.service_name, was.slug, was.ping_id, t.team_id,
        was.priority, was.runbook, was.active, was.every_seconds, was.threshold, was.grace_period_seconds,
@@ -117,7 +117,7 @@ SELECT was.service_id, was.heartbeat_name, was.name_key, was.service_name, was.s
        was.muted_at, was.muted_until, was.mute_reason, was.post_only, was.success_keywords, was.failure_keywords,
        was.start_keywords, was.unmatched_body, was.tags, was.paused_at, was.resume_on_heartbeat, was.cron_expression,
        was.timezone, was.early_tolerance_seconds, was.flapping_max_changes, was.flapping_window_seconds,
-       h.schedule_id, was.notification_mode, was.version + 1, was.created_at
+       h.schedule_id, was.notification_mode, was.status_page, was.version + 1, was.created_at
   FROM medic.service_snapshots snapshot,
        jsonb_populate_record(NULL::medic.services, '{"early_tolerance_seconds": 60, "flapping_max_changes": 10,
                              "flapping_window_seconds": 3600, "notification_mode": "notify_all"}'

@@ -37,6 +37,15 @@ def existing(tx: Transaction, team_id: int | None) -> int | None:
         return cursor.execute(EXISTING, {"team_id": team_id}).fetchone()
 
 
+BY_NAME: Final = "SELECT team_id FROM medic.teams WHERE name_key = %(name_key)s"
+
+
+def by_name(tx: Transaction, name_key: str) -> int | None:
+    """The team of that name, if there is one."""
+    with tx.cursor(row_factory=scalar_row) as cursor:
+        return cursor.execute(BY_NAME, {"name_key": name_key}).fetchone()
+
+
 BY_PING_KEY: Final = "SELECT team_id FROM medic.teams WHERE ping_key = %(ping_key)s"
 
 

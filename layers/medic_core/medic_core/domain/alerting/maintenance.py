@@ -6,7 +6,7 @@ start on, and lasts as long as it was defined to, whatever clocks do meanwhile.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -60,6 +60,14 @@ def occurrence_at(window: Window, at: datetime) -> Occurrence | None:
     """The time of a window that a moment lies in, if any."""
     found = occurrence_from(window, at)
     return found if found is not None and found.holds(at) else None
+
+
+def occurrences(window: Window, start: datetime, end: datetime) -> Iterator[Occurrence]:
+    """The times of a window of which some part lies between two moments, in their order."""
+    at = start
+    while at < end and (found := occurrence_from(window, at)) is not None and found.start < end:
+        yield found
+        at = found.end
 
 
 def until(windows: Sequence[Window], at: datetime) -> datetime | None:

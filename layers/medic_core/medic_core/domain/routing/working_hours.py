@@ -75,6 +75,16 @@ def holds_until(hours: WorkingHours | None, at: datetime) -> datetime | None:
     return None
 
 
+def at_work(hours: WorkingHours, start: datetime, end: datetime) -> Iterator[tuple[datetime, datetime]]:
+    """The stretches of working time between two moments, cut off there."""
+    at = start
+    while at < end:
+        until = min(holds_until(hours, at) or end, end)
+        if period_at(hours, at) is Period.DURING_HOURS:
+            yield at, until
+        at = until
+
+
 def _first_minute_of(hours: WorkingHours, found: datetime, after: datetime) -> datetime:
     """On a day when clocks change a period can begin where no boundary is written: go back to its first minute."""
     period = period_at(hours, found)

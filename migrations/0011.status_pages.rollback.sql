@@ -1,0 +1,1 @@
+ALTER TABLE medic.services DROP COLUMN status_page;
