@@ -222,6 +222,49 @@ def test_it_is_deleted_if_its_name_is_written_and_its_versions_stay(dashboard: D
     assert "Version 1" in dashboard.get(f"{path}/versions").body
 
 
+# What starts it.
+
+
+def test_a_trigger_is_added_turned_off_and_on_and_deleted(dashboard: Dashboard, database: Database) -> None:
+    path = f"/ui/playbooks/{saved(dashboard)}"
+    assert "no alert starts it by itself" in dashboard.get(path).body
+    fields = {"service_pattern": "web-*", "consecutive_failures": "3", "mode": "observe"}
+    assert dashboard.post(f"{path}/triggers", **fields).status == 303
+    query = "SELECT service_pattern, consecutive_failures, mode, enabled FROM medic.playbook_triggers"
+    assert rows(database, query) == [("web-*", 3, "observe", True)]
+    shown = dashboard.get(path)
+    assert "web-* after 3 failures observes only" in text_of(shown)
+    assert f"{path}/triggers/1/turn-off" in shown.body
+    assert dashboard.post(f"{path}/triggers/1/turn-off").status == 303
+    assert rows(database, query)[0][3] is False
+    assert f"{path}/triggers/1/turn-on" in dashboard.get(path).body
+    assert dashboard.post(f"{path}/triggers/1/turn-on").status == 303
+    assert rows(database, query)[0][3] is True
+    assert dashboard.post(f"{path}/triggers/1/delete").status == 303
+    assert rows(database, query) == []
+    for action, status in (("turn-on", 404), ("delete", 404), ("turn-round", 400)):
+        assert dashboard.post(f"{path}/triggers/1/{action}").status == status, action
+
+
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [
+        ("service_pattern", ""),
+        ("service_pattern", "x" * 201),
+        ("consecutive_failures", "many"),
+        ("consecutive_failures", "1001"),
+        ("mode", "guess"),
+    ],
+)
+def test_what_can_be_no_trigger_is_said(dashboard: Dashboard, database: Database, field: str, value: str) -> None:
+    path = f"/ui/playbooks/{saved(dashboard)}/triggers"
+    fields = {"service_pattern": "web-*", "consecutive_failures": "1", "mode": "run"} | {field: value}
+    reply = dashboard.post(path, **fields)
+    assert reply.status == 400
+    assert f"{field}: " in text_of(reply)
+    assert rows(database, "SELECT FROM medic.playbook_triggers") == []
+
+
 # Run.
 
 
@@ -302,7 +345,8 @@ def test_who_may_only_look_sees_no_button_and_can_press_none(functions: Function
     assert json.loads(unescape(reader.get(path).body.partition("<pre")[2].partition(">")[2].partition("</pre>")[0]))
     for target in ("/ui/playbooks/new", f"{path}/run"):
         assert reader.get(target).status == 403
-    for target in ("/ui/playbooks", "/ui/playbooks/check", path, f"{path}/delete", f"{path}/run", f"{path}/plan"):
+    for target in ("/ui/playbooks", "/ui/playbooks/check", path, f"{path}/delete", f"{path}/run", f"{path}/plan",
+                   f"{path}/triggers", f"{path}/triggers/1/turn-off", f"{path}/triggers/1/delete"):  # fmt: skip
         assert reader.post(target, yaml_content=VALID, version=1, name="restart").status == 403, target
     assert len(versions(database)) == 1
 
