@@ -243,7 +243,6 @@ def test_v2_names_the_field(functions: Functions, database: Database, change: di
 @pytest.mark.parametrize(
     ("method", "path", "status"),
     [
-        ("GET", "/", 404),
         ("GET", "/nothing", 404),
         ("GET", "/v2/nothing", 404),
         ("DELETE", "/service", 405),
