@@ -7,6 +7,10 @@ PIP := $(PY) -m pip --disable-pip-version-check --no-input
 TEMPLATES := $(addprefix infra/,template.yaml data.yaml alarms.yaml)
 SAM := AWS_DEFAULT_REGION=us-east-1 SAM_CLI_TELEMETRY=0 $(VENV)/sam/bin/sam
 FUNCTIONS := functions/router functions/management
+# Where tests are that send parsers anything at all.
+PARSERS := tests/fuzz tests/unit/access tests/unit/api tests/unit/adapters/test_spool.py tests/unit/observing \
+	tests/unit/repair/test_expressions.py tests/unit/repair/test_language.py tests/unit/repair/test_orders.py \
+	tests/unit/routing/test_queue_messages.py tests/unit/watching/test_ping_urls.py
 LOCK := $(VENV)/bin/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
 	--no-emit-index-url --no-header $(if $(UPGRADE),--upgrade)
 
@@ -23,7 +27,8 @@ run: $(VENV)/run.done ## Run everything here, until Ctrl-C (MEDIC_PORT=3000, MED
 test: $(VENV)/run.done $(VENV)/test.done ## Run the tests (T=tests/unit for one place)
 	@$(PY) -m pytest $(T)
 
-fuzz: $(VENV)/run.done $(VENV)/test.done ## Look for answers that contradict the description (EXAMPLES=200)
+fuzz: $(VENV)/run.done $(VENV)/test.done ## Send every parser what nobody means, and look for answers that contradict the description (EXAMPLES=200)
+	@MEDIC_FUZZ_EXAMPLES=$$((50 * $(or $(EXAMPLES),200))) $(PY) -m pytest $(PARSERS) --timeout 3600
 	@MEDIC_FUZZ_EXAMPLES=$(or $(EXAMPLES),200) $(PY) -m pytest tests/system/test_description.py --timeout 3600
 
 pictures: $(VENV)/run.done $(VENV)/test.done ## Photograph the pages anew for docs/images (needs chromium)

@@ -16,9 +16,11 @@ from hypothesis import settings  # noqa: E402
 
 from local import servers  # noqa: E402  (the path above comes first)
 
+#: Of each property; `make fuzz` asks for more.
+EXAMPLES = int(os.environ.get("MEDIC_FUZZ_EXAMPLES", "100"))
 #: The gate gives the same answer twice; elsewhere each run looks at other examples.
-settings.register_profile("gate", derandomize=True, deadline=None)
-settings.register_profile("anywhere", deadline=None)
+settings.register_profile("gate", derandomize=True, deadline=None, max_examples=EXAMPLES)
+settings.register_profile("anywhere", deadline=None, max_examples=EXAMPLES)
 settings.load_profile("gate" if os.environ.get("CI") else "anywhere")
 
 HAS_REDIS = servers.redis(ROOT) is not None

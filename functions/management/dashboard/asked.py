@@ -14,7 +14,7 @@ from pydantic import BaseModel, ValidationError
 from medic_core.api.request import Request
 from medic_core.domain.watching.names import is_printable
 from medic_core.errors import BadRequest
-from models.fields import LARGEST_ID
+from models.fields import EARLIEST_YEAR, LARGEST_ID, LATEST_YEAR
 from models.reading import problems
 from pages import forms
 
@@ -105,14 +105,17 @@ def number(text: str, name: str) -> int:
 
 
 def moment(text: str, name: str) -> datetime | None:
-    """Raises BadRequest for what is no time."""
+    """Raises BadRequest for what is no time, or none that can be kept."""
     if not text:
         return None
     try:
         found = datetime.fromisoformat(text)
-    except ValueError as error:
+        found = found.replace(tzinfo=UTC) if found.tzinfo is None else found.astimezone(UTC)
+    except (ValueError, OverflowError) as error:
         raise BadRequest(f"{name}: must be a time like 2026-01-31T12:00.") from error
-    return found.replace(tzinfo=UTC) if found.tzinfo is None else found.astimezone(UTC)
+    if not EARLIEST_YEAR <= found.year <= LATEST_YEAR:
+        raise BadRequest(f"{name}: must lie between the years {EARLIEST_YEAR} and {LATEST_YEAR}.")
+    return found
 
 
 def chosen(query: Mapping[str, str], name: str, words: type[Word]) -> Word | None:

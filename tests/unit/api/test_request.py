@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from medic_core.api.request import JSON_LIMIT, Request
-from medic_core.errors import BadRequest, TooLarge
+from medic_core.errors import BadRequest, NotAnEvent, TooLarge
 
 
 def an_event(**wanted: Any) -> dict[str, Any]:
@@ -61,6 +61,14 @@ def test_what_the_gateway_leaves_out_is_empty(absent: str, how: str) -> None:
     assert request.body == b""
     assert request.query == {}
     assert (request.headers == {}) is (absent == "headers")
+
+
+@pytest.mark.parametrize("value", ["\ud800", 5, ["x"], {"x": "y"}])
+@pytest.mark.parametrize("place", ["rawPath", "rawQueryString", "headers", "cookies"])
+def test_what_is_no_text_is_no_event(place: str, value: Any) -> None:
+    odd = {"headers": {"cookie": value}, "cookies": [value]}.get(place, value)
+    with pytest.raises(NotAnEvent, match="no event of an HTTP API"):
+        a_request(**{place: odd})
 
 
 @given(st.binary(max_size=300))

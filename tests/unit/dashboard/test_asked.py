@@ -62,6 +62,12 @@ def test_a_time_without_a_zone_is_utc() -> None:
         moment("tomorrow", "at")
 
 
+@pytest.mark.parametrize("text", ["0001-01-01T00:00+14:00", "9999-12-31T23:59-14:00", "1899-12-31T23:59"])
+def test_a_time_that_nothing_can_be_reckoned_with_is_refused(text: str) -> None:
+    with pytest.raises(BadRequest, match="at: must"):
+        moment(text, "at")
+
+
 def test_what_was_chosen() -> None:
     assert chosen({"colour": "red"}, "colour", Colour) is Colour.RED
     assert chosen({"colour": ""}, "colour", Colour) is chosen({}, "colour", Colour) is None

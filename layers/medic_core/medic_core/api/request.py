@@ -46,22 +46,22 @@ class Request:
     def _from_event(cls, event: Mapping[str, Any]) -> Request:
         context = event["requestContext"]
         http, domain = context["http"], context.get("domainName")
-        text = event.get("body") or ""
+        text, query = event.get("body") or "", _text(event.get("rawQueryString") or "")
         cookies = event.get("cookies")
         # The gateway lowers their names; `sam local start-api`, which plays it, does not.
-        headers = {name.lower(): value for name, value in (event.get("headers") or {}).items()}
+        headers = {name.lower(): _text(value) for name, value in (event.get("headers") or {}).items()}
         return cls(
-            method=http["method"],
-            path=event["rawPath"],
+            method=_text(http["method"]),
+            path=_text(event["rawPath"]),
             # The gateway takes cookies out of the headers.
-            headers={**headers, "cookie": "; ".join(cookies)} if cookies else headers,
-            query=dict(parse_qsl(event.get("rawQueryString") or "", keep_blank_values=True)),
+            headers={**headers, "cookie": _text("; ".join(cookies))} if cookies else headers,
+            query=dict(parse_qsl(query, keep_blank_values=True)),
             body=b64decode(text) if event.get("isBase64Encoded") else text.encode("utf-8", "surrogatepass"),
-            remote_address=http["sourceIp"],
+            remote_address=_text(http["sourceIp"]),
             received_at=datetime.fromtimestamp(context["timeEpoch"] / 1000, UTC),
             # The gateway's own name or one that it was given, not what a client says.
-            origin=f"https://{domain}" if domain else "",
-            raw_query=event.get("rawQueryString") or "",
+            origin=f"https://{_text(domain)}" if domain else "",
+            raw_query=query,
         )
 
     def json_object(self, limit: int = JSON_LIMIT) -> dict[str, Any]:
@@ -75,3 +75,9 @@ class Request:
         if not isinstance(found, dict):
             raise BadRequest("The body must be a JSON object.")
         return found
+
+
+def _text(value: str) -> str:
+    """What is compared, hashed and stored later on: no half of a surrogate pair, which has no bytes."""
+    value.encode()
+    return value

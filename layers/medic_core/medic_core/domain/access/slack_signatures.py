@@ -21,4 +21,4 @@ def is_from_slack(secret: str, timestamp: str, body: bytes, signature: str, now:
     if abs(now.timestamp() - int(timestamp)) > LARGEST_SKEW_SECONDS:
         return False
     expected = "v0=" + hmac.new(secret.encode(), f"v0:{timestamp}:".encode() + body, hashlib.sha256).hexdigest()
-    return hmac.compare_digest(expected.encode(), signature.encode())
+    return hmac.compare_digest(expected.encode(), signature.encode(errors="replace"))
