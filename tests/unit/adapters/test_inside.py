@@ -6,9 +6,12 @@ import socket
 import threading
 from collections.abc import Iterator
 from contextlib import suppress
+from pathlib import Path
 from typing import Any
 
+import apprise
 import pytest
+from apprise.plugins.xmpp import NotifyXMPP
 
 from medic_core.adapters.destinations import REFUSED, refuse_at_sight
 from medic_core.adapters.public_only import public_only
@@ -190,6 +193,54 @@ def test_libraries_that_connect_by_themselves_are_kept_out_too(connections: list
     while len(connections) < 2:
         pass
     connections.clear()
+
+
+def udp() -> socket.socket:
+    receiver = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+    receiver.bind(("127.0.0.1", 0))
+    receiver.settimeout(2)
+    return receiver
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1", "localhost", "127.1"])
+def test_nor_does_what_asks_no_resolver_of_pythons_reach_the_inside(connections: list[Any], host: str) -> None:
+    with udp() as receiver, socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sender, socket.socket() as caller:
+        port = receiver.getsockname()[1]
+        with public_only():
+            for reach in (sender.connect, sender.connect_ex, caller.connect, caller.connect_ex):
+                with pytest.raises(OSError, match="not a public address"):
+                    reach((host, port))
+            with pytest.raises(OSError, match="not a public address"):
+                sender.sendto(b"refused", (host, port))
+            with pytest.raises(OSError, match="not a public address"):
+                sender.sendmsg([b"refused"], [], 0, (host, port))
+        with public_only((f"{host}:{port}",)):
+            sender.sendto(b"allowed", (host, port))
+        assert receiver.recv(100) == b"allowed"
+    assert connections == []
+
+
+def test_nor_a_socket_of_the_machine(tmp_path: Path) -> None:
+    with socket.socket(socket.AF_UNIX) as listener, socket.socket(socket.AF_UNIX) as caller:
+        listener.bind(str(tmp_path / "s"))
+        listener.listen()
+        with public_only(), pytest.raises(OSError, match="not a public address"):
+            caller.connect(str(tmp_path / "s"))
+
+
+# Apprise leaves the socket that it could not send with to whoever tidies up.
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
+def test_nor_a_thing_that_apprise_sends_without_asking() -> None:
+    with udp() as receiver:
+        service = apprise.Apprise.instantiate(f"rsyslog://127.0.0.1:{receiver.getsockname()[1]}/")
+        with public_only():
+            assert not service.notify(body="refused")
+        assert service.notify(body="allowed")
+        assert receiver.recv(100).endswith(b"allowed")
+
+
+def test_what_connects_in_threads_that_nobody_watches_is_not_there() -> None:
+    assert not NotifyXMPP.enabled
 
 
 @pytest.mark.parametrize("drips", ["headers", "body", "nothing"])
