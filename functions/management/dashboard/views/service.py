@@ -23,7 +23,7 @@ from medic_core.errors import BadRequest, MedicError
 from medic_core.flows import change
 from medic_core.flows.change import By
 from medic_core.flows.explain import explain_service
-from medic_core.store import alert_lists, heartbeat_events, job_runs, outage_history, targets
+from medic_core.store import alert_lists, job_runs, outage_history, targets
 from medic_core.store.alert_lists import Wanted
 from medic_core.store.connection import Transaction
 from medic_core.store.services import Service
@@ -43,11 +43,10 @@ def shown(caller: Caller, service_id: PathId) -> Response[str]:
     """All about one service."""
     with door.DATABASE.transaction() as tx:
         service = existing(tx, service_id)
-        explained = explain_service(tx, service_id, door.SETTINGS.sweep_every)
+        explained = explain_service(tx, service_id, door.SETTINGS.sweep_every, MOST_HEARTBEATS)
         period = period_of(service.schedule, service.now)
         since = max(service.created_at, service.now - PERIODS * period)
         outages = outage_history.outages(tx, {service_id: since})[service_id]
-        heartbeats = heartbeat_events.of_service(tx, service_id, None, None, MOST_HEARTBEATS)
         runs = job_runs.of_service(tx, service_id, limit=MOST_RUNS)
         statistics = job_runs.statistics(tx, service_id)
         alerts = alert_lists.listed(tx, Wanted(service_id=service_id), limit=MOST_ALERTS)
@@ -64,7 +63,7 @@ def shown(caller: Caller, service_id: PathId) -> Response[str]:
         period=period,
         availability=availability(service.now, since, outages),
         since=since,
-        heartbeats=heartbeats,
+        heartbeats=explained.signals,
         runs=runs,
         chart=charts.durations(runs, service.max_duration_ms),
         statistics=statistics,
