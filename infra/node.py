@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import shutil
 import subprocess
 from pathlib import Path
@@ -20,13 +21,15 @@ def packages() -> Path | None:
     npm = shutil.which("npm")
     if npm is None:
         return None
-    if not _are_as_pinned():
-        shutil.rmtree(PLACE, ignore_errors=True)
-        PLACE.mkdir(parents=True)
-        shutil.copy(PINS / "package.json", PLACE)
-        shutil.copy(PINS / "package-lock.json", PLACE)
-        subprocess.run([npm, "ci", "--silent", "--no-audit", "--no-fund"], cwd=PLACE, check=True)
-        shutil.copy(PINS / "package-lock.json", PLACE / "installed.json")
+    PLACE.mkdir(parents=True, exist_ok=True)
+    # Tests run in several processes, and one of them is the first.
+    with (PLACE / "lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not _are_as_pinned():
+            shutil.copy(PINS / "package.json", PLACE)
+            shutil.copy(PINS / "package-lock.json", PLACE)
+            subprocess.run([npm, "ci", "--silent", "--no-audit", "--no-fund"], cwd=PLACE, check=True)
+            shutil.copy(PINS / "package-lock.json", PLACE / "installed.json")
     return PLACE / "node_modules"
 
 
