@@ -31,8 +31,9 @@ fuzz: $(VENV)/run.done $(VENV)/test.done ## Send every parser what nobody means,
 	@MEDIC_FUZZ_EXAMPLES=$$((50 * $(or $(EXAMPLES),200))) $(PY) -m pytest $(PARSERS) --timeout 3600
 	@MEDIC_FUZZ_EXAMPLES=$(or $(EXAMPLES),200) $(PY) -m pytest tests/system/test_description.py --timeout 3600
 
-pictures: $(VENV)/run.done $(VENV)/test.done ## Photograph the pages anew for docs/images (needs chromium)
-	@MEDIC_PICTURES=1 $(PY) -m pytest tests/system/test_browser.py -k reads_well
+pictures: $(VENV)/run.done $(VENV)/test.done ## Photograph the pages anew for docs/images, and write what they take (needs chromium)
+	@MEDIC_PICTURES=1 $(PY) -m pytest tests/system/test_browser.py tests/system/test_dashboard_pages.py \
+		tests/integration/test_dashboard_pages.py -k "reads_well or photographed or written_down"
 
 build: $(VENV)/sam/done ## Build what is deployed, into .aws-sam (needs Python 3.13; MEDIC_ARCHITECTURE=arm64)
 	@$(SAM) build
@@ -54,7 +55,7 @@ lint: $(VENV)/run.done $(VENV)/lint.done ## Check style, types, imports and the 
 	$(VENV)/bin/mypy
 	PYTHONPATH=.:layers/medic_core:functions/router:functions/management $(VENV)/bin/lint-imports
 	$(VENV)/bin/cfn-lint $(TEMPLATES)
-	$(PY) infra/check_machine.py
+	$(PY) -m infra.check_machine
 
 format: $(VENV)/lint.done ## Put the code into its style
 	$(VENV)/bin/ruff check --fix

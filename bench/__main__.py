@@ -8,7 +8,14 @@ import sys
 from pathlib import Path
 
 ROOT = Path(__file__).parents[1]
-PATHS = ("layers/medic_core", "functions/heartbeat", "functions/monitor", "functions/router", ".")
+PATHS = (
+    "layers/medic_core",
+    "functions/heartbeat",
+    "functions/monitor",
+    "functions/router",
+    "functions/management",
+    ".",
+)
 sys.path[:0] = [str(ROOT / path) for path in PATHS]
 
 INTRODUCTION = """# Benchmarks
@@ -19,7 +26,17 @@ run on the same machine, in turn. Absolute figures drift with the machine.
 
 
 def main() -> None:
-    from bench import cold_starts, heartbeats, jobs, keys, repairs, routing, scale_figures, sweeps  # noqa: PLC0415  (paths come first)
+    from bench import (  # noqa: PLC0415  (paths first)
+        cold_starts,
+        dashboard,
+        heartbeats,
+        jobs,
+        keys,
+        repairs,
+        routing,
+        scale_figures,
+        sweeps,
+    )
 
     modules = {
         "heartbeats": heartbeats,
@@ -28,6 +45,7 @@ def main() -> None:
         "sweeps": sweeps,
         "routing": routing,
         "repairs": repairs,
+        "dashboard": dashboard,
         "cold-starts": cold_starts,
         "scale": scale_figures,
     }

@@ -8,15 +8,15 @@ from __future__ import annotations
 
 import json
 import re
-import shutil
 import subprocess
 import sys
 import tempfile
 from pathlib import Path
 
+from infra import node
+
 ROOT = Path(__file__).parents[1]
 DEFINITION = ROOT / "infra" / "playbook.asl.json"
-NODE = ROOT / "requirements" / "node"
 FUNCTION_ARN = r"arn:aws:lambda:us-east-1:123456789012:function:\1"
 ROLE_ARN = "arn:aws:iam::123456789012:role/machine"
 
@@ -37,21 +37,11 @@ def main() -> int:
 
 
 def _validated(definition: Path) -> int:
-    npm = shutil.which("npm")
-    if npm is None:
+    packages = node.packages()
+    if packages is None:
         print("asl-validator is left out: there is no npm here")
         return 0
-    # Beside the other packages, so that `make clean` finds it.
-    place = ROOT / ".venv" / "node"
-    place.mkdir(parents=True, exist_ok=True)
-    for name in ("package.json", "package-lock.json"):
-        shutil.copy(NODE / name, place / name)
-    installed = subprocess.run([npm, "ci", "--silent", "--no-audit", "--no-fund"], cwd=place, check=False)
-    if installed.returncode:
-        return installed.returncode
-    return subprocess.run(
-        [place / "node_modules" / ".bin" / "asl-validator", "--json-path", definition], check=False
-    ).returncode
+    return subprocess.run([packages / ".bin" / "asl-validator", "--json-path", definition], check=False).returncode
 
 
 if __name__ == "__main__":

@@ -27,7 +27,7 @@ HAS_REDIS = servers.redis(ROOT) is not None
 #: A Python without a wheel of Redis, on a machine without Redis, has nothing to run these on; the header says so.
 NEEDS_REDIS = ["integration/test_key_cache.py", "integration/test_limiters.py", "integration/test_limits_together.py"]
 HAS_BROWSER = any(shutil.which(name) for name in ("chromium", "chromium-browser", "google-chrome"))
-NEEDS_BROWSER = ["system/test_browser.py"]
+NEEDS_BROWSER = ["system/test_browser.py", "system/test_dashboard_pages.py", "system/test_dashboard_walk.py"]
 #: Debian puts it where only root looks.
 HAS_POOLER = shutil.which("pgbouncer", path=f"{os.environ.get('PATH', os.defpath)}:/usr/sbin") is not None
 NEEDS_POOLER = ["built/test_pooler.py"]
@@ -47,6 +47,8 @@ pytest_plugins = [
     "tests.fixtures.routing",
     "tests.fixtures.processes",
     "tests.fixtures.dashboard",
+    "tests.fixtures.bridge",
+    "tests.fixtures.worlds",
 ]
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import re
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from http import HTTPStatus
@@ -48,6 +49,8 @@ NAVIGATION = (
     ("/ui/targets", "Targets"),
     ("/ui/audit-log", "Audit log"),
 )
+#: A time within a sentence.
+WRITTEN_TIME = re.compile(r"\b([0-9]{4}-[0-9]{2}-[0-9]{2} [0-9]{2}:[0-9]{2}:[0-9]{2} UTC)\b", re.ASCII)
 ADMINISTRATION = (("/ui/api-keys", "API keys"), ("/ui/settings", "Settings"))
 
 
@@ -58,6 +61,19 @@ def moment(at: datetime | None, otherwise: str = "never") -> str | Markup:
     at = at.astimezone(UTC)
     whole, short = pages.utc(at), f"{at:%Y-%m-%d %H:%M} UTC"
     return Markup('<time datetime="{}" title="{}">{}</time>').format(rfc3339(at), whole, short)
+
+
+def dated(text: str) -> Markup:
+    """A sentence of Medic's with times in it, which become times as `moment` has them."""
+    # What stands between them is escaped as it is joined.
+    return Markup("").join(_read(part) if at % 2 else part for at, part in enumerate(WRITTEN_TIME.split(text)))
+
+
+def _read(written: str) -> str | Markup:
+    try:
+        return moment(datetime.fromisoformat(written.replace(" UTC", "+00:00")))
+    except ValueError:
+        return written
 
 
 def seconds(length: float | None) -> str:
@@ -78,6 +94,7 @@ ENVIRONMENT = Environment(
     lstrip_blocks=True,
 )
 ENVIRONMENT.filters |= {
+    "dated": dated,
     "moment": moment,
     "seconds": seconds,
     "milliseconds": milliseconds,
@@ -117,7 +134,7 @@ def page(
         return _fragment(request, _live(found, shown))
     headers: dict[str, Any] = dict(HEADERS)
     if shown["said"]:
-        headers["Set-Cookie"] = f"{SAID}=; Path=/; Max-Age=0; SameSite=Strict"
+        headers["Set-Cookie"] = f"{SAID}=; Path=/; Max-Age=0; HttpOnly; SameSite=Strict"
     return Response(status, pages.CONTENT_TYPE, found.render(shown), headers=headers)
 
 

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from aws_lambda_powertools.event_handler import Response
 from aws_lambda_powertools.event_handler.api_gateway import Router
-from pydantic import ValidationError
 
 import door
 from dashboard import rendering
-from dashboard.asked import Form
+from dashboard.asked import Form, valid
 from door import Caller
 from medic_core.domain.access.api_keys import Scope
 from medic_core.domain.repair.kill_switches import KillLevel
@@ -19,7 +18,6 @@ from medic_core.store import kill_switches
 from medic_core.store.connection import Transaction
 from models.fields import PathId
 from models.kill_switches import NewKillSwitch
-from models.reading import problems
 
 router = Router()  # type: ignore[no-untyped-call]
 LONGEST_REASON = 1000
@@ -56,7 +54,4 @@ def _wanted(tx: Transaction, form: Form) -> NewKillSwitch:
         if subject_id is None:
             raise BadRequest(f"name: no {level} has the name {name!r}.")
     sent = {"level": level, "subject_id": subject_id, "reason": form.line("reason", LONGEST_REASON)}
-    try:
-        return NewKillSwitch.model_validate(sent)
-    except ValidationError as error:
-        raise BadRequest(problems(error.errors())) from error
+    return valid(NewKillSwitch, sent)

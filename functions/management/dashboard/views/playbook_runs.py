@@ -7,11 +7,10 @@ from typing import Any
 
 from aws_lambda_powertools.event_handler import Response
 from aws_lambda_powertools.event_handler.api_gateway import Router
-from pydantic import ValidationError
 
 import door
 from dashboard import rendering
-from dashboard.asked import Form, asked_line
+from dashboard.asked import Form, asked_line, valid
 from door import Caller, Visitor
 from medic_core.api.answers import status_of
 from medic_core.domain.access.api_keys import Scope
@@ -23,7 +22,6 @@ from medic_core.flows import edit_playbooks
 from medic_core.store import services
 from models.fields import PathId
 from models.playbooks import Execution, Rehearsing
-from models.reading import problems
 from routes.v2_playbook_runs import by_hand, plan, rehearsal, start
 
 router = Router()  # type: ignore[no-untyped-call]
@@ -71,10 +69,7 @@ def _counted(caller: Visitor, playbook_id: int, do: Callable[[Execution], Respon
 def _wanted(form: Form) -> Execution:
     """Raises BadRequest."""
     sent = {"service_id": _service(form.line("service")), "variables": variables_of(form.text("variables"))}
-    try:
-        return Execution.model_validate(sent)
-    except ValidationError as error:
-        raise BadRequest(problems(error.errors())) from error
+    return valid(Execution, sent)
 
 
 def _service(name: str) -> int | None:

@@ -4,17 +4,15 @@ from __future__ import annotations
 
 from aws_lambda_powertools.event_handler import Response
 from aws_lambda_powertools.event_handler.api_gateway import Router
-from pydantic import ValidationError
 
 import door
 from dashboard import rendering
-from dashboard.asked import Form
+from dashboard.asked import Form, valid
 from door import Caller
 from medic_core.domain.access.api_keys import Scope
 from medic_core.errors import BadRequest
 from medic_core.flows import edit_triggers
 from models.fields import PathId
-from models.reading import problems
 from models.triggers import NewTrigger
 
 router = Router()  # type: ignore[no-untyped-call]
@@ -30,10 +28,7 @@ def created(caller: Caller, playbook_id: PathId) -> Response[str]:
         "consecutive_failures": form.whole("consecutive_failures") or 1,
         "mode": form.line("mode"),
     }
-    try:
-        wanted = NewTrigger.model_validate(sent)
-    except ValidationError as error:
-        raise BadRequest(problems(error.errors())) from error
+    wanted = valid(NewTrigger, sent)
     with door.DATABASE.transaction() as tx:
         edit_triggers.create(tx, playbook_id, wanted.columns(), caller.actor)
     return _back(playbook_id, "Alerts of these services start it from now on.")

@@ -6,11 +6,10 @@ from http import HTTPStatus
 
 from aws_lambda_powertools.event_handler import Response
 from aws_lambda_powertools.event_handler.api_gateway import Router
-from pydantic import ValidationError
 
 import door
 from dashboard import diffs, rendering
-from dashboard.asked import Form
+from dashboard.asked import Form, valid
 from dashboard.views.playbook_versions import asked_version
 from door import Caller, Visitor
 from medic_core.api.answers import status_of
@@ -23,7 +22,6 @@ from medic_core.store import playbook_lists
 from models.fields import PathId
 from models.pages import id_cursor, read_id_cursor
 from models.playbooks import Content
-from models.reading import problems
 from routes.v2_playbooks import existing_version, saved
 
 router = Router()  # type: ignore[no-untyped-call]
@@ -150,10 +148,7 @@ def _saved(caller: Visitor, playbook_id: int | None) -> Response[str]:
 
 def _content(text: str) -> Content:
     """Raises BadRequest."""
-    try:
-        return Content.model_validate({"yaml_content": text})
-    except ValidationError as error:
-        raise BadRequest(problems(error.errors())) from error
+    return valid(Content, {"yaml_content": text})
 
 
 def _editor(

@@ -9,11 +9,10 @@ from typing import Any
 
 from aws_lambda_powertools.event_handler import Response
 from aws_lambda_powertools.event_handler.api_gateway import Router
-from pydantic import ValidationError
 
 import door
 from dashboard import charts, rendering, service_form, snippets
-from dashboard.asked import Form
+from dashboard.asked import Form, valid
 from door import Caller, Visitor
 from medic_core.api.answers import status_of
 from medic_core.domain.access.api_keys import Scope
@@ -24,12 +23,11 @@ from medic_core.errors import BadRequest, MedicError
 from medic_core.flows import change
 from medic_core.flows.change import By
 from medic_core.flows.explain import explain_service
-from medic_core.store import alert_lists, heartbeat_events, job_runs, outage_history, targets
+from medic_core.store import alert_lists, job_runs, outage_history, targets
 from medic_core.store.alert_lists import Wanted
 from medic_core.store.connection import Transaction
 from medic_core.store.services import Service
 from models.fields import PathId
-from models.reading import problems
 from models.services import ChangedService
 from routes.v2_services import existing, team_of
 
@@ -45,11 +43,10 @@ def shown(caller: Caller, service_id: PathId) -> Response[str]:
     """All about one service."""
     with door.DATABASE.transaction() as tx:
         service = existing(tx, service_id)
-        explained = explain_service(tx, service_id, door.SETTINGS.sweep_every)
+        explained = explain_service(tx, service_id, door.SETTINGS.sweep_every, MOST_HEARTBEATS)
         period = period_of(service.schedule, service.now)
         since = max(service.created_at, service.now - PERIODS * period)
         outages = outage_history.outages(tx, {service_id: since})[service_id]
-        heartbeats = heartbeat_events.of_service(tx, service_id, None, None, MOST_HEARTBEATS)
         runs = job_runs.of_service(tx, service_id, limit=MOST_RUNS)
         statistics = job_runs.statistics(tx, service_id)
         alerts = alert_lists.listed(tx, Wanted(service_id=service_id), limit=MOST_ALERTS)
@@ -66,7 +63,7 @@ def shown(caller: Caller, service_id: PathId) -> Response[str]:
         period=period,
         availability=availability(service.now, since, outages),
         since=since,
-        heartbeats=heartbeats,
+        heartbeats=explained.signals,
         runs=runs,
         chart=charts.durations(runs, service.max_duration_ms),
         statistics=statistics,
@@ -92,15 +89,14 @@ def edited(caller: Caller, service_id: PathId) -> Response[str]:
     form = Form.of(caller.request)
     try:
         said = {"service_name": form.line("service_name"), "team": service_form.team(form)}
-        wanted = ChangedService.model_validate({**said, **service_form.configuration(form)})
+        wanted = valid(ChangedService, {**said, **service_form.configuration(form)})
         with door.DATABASE.transaction() as tx:
             columns = wanted.columns() | {"team_id": team_of(tx, wanted)}
             change.change(tx, service_id, columns, By(caller.actor, form.whole("version")))
-    except (MedicError, ValidationError) as error:
-        wrong = error if isinstance(error, MedicError) else BadRequest(problems(error.errors()))
+    except MedicError as error:
         with door.DATABASE.autocommit() as connection:
             service = existing(connection, service_id)
-        return _edited(caller, service, service_form.written(form), form.line("version"), wrong)
+        return _edited(caller, service, service_form.written(form), form.line("version"), error)
     return rendering.gone_to(f"/ui/services/{service_id}", "Changed. What it was is kept as a snapshot.")
 
 
@@ -134,10 +130,7 @@ def _mute(tx: Transaction, form: Form, caller: Visitor) -> dict[str, Any]:
 
 def _show(_: Transaction, form: Form, __: Visitor) -> dict[str, Any]:
     """On the page that was named; on none where none was."""
-    try:
-        wanted = ChangedService.model_validate({"status_page": form.line("status_page") or None})
-    except ValidationError as error:
-        raise BadRequest(problems(error.errors())) from error
+    wanted = valid(ChangedService, {"status_page": form.line("status_page") or None})
     return wanted.columns()
 
 

@@ -12,7 +12,7 @@ from pydantic import TypeAdapter, ValidationError
 
 import door
 from dashboard import charts, rendering, service_form
-from dashboard.asked import Form, asked_line, chosen
+from dashboard.asked import Form, asked_line, chosen, valid
 from door import Caller, Visitor
 from medic_core.api.answers import status_of
 from medic_core.domain.access.api_keys import Scope
@@ -144,10 +144,7 @@ def _register(form: Form) -> int:
     sent = {"heartbeat_name": form.line("heartbeat_name"), **service_form.configuration(form)}
     if service_form.team(form) is not None:
         sent["team"] = service_form.team(form)
-    try:
-        wanted = NewService.model_validate(sent)
-    except ValidationError as error:
-        raise BadRequest(problems(error.errors())) from error
+    wanted = valid(NewService, sent)
     with door.DATABASE.transaction() as tx:
         service_id = register.register(tx, wanted.configuration(team_of(tx, wanted)))
     if service_id is None:

@@ -33,7 +33,7 @@ from routes.v2_webhooks import webhook_made
 
 router = Router()  # type: ignore[no-untyped-call]
 PATH = "/ui/targets"
-PAGE, MOST_DELIVERIES = 50, 50
+PAGE, MOST_DELIVERIES = 40, 30
 SORT = "targets"
 TARGET: TypeAdapter[NewTarget] = TypeAdapter(NewTarget)
 #: What each channel is reached by, as people are asked for it.

@@ -27,7 +27,9 @@ class Explained:
     signals: list[ServiceHeartbeat]
 
 
-def explain_service(tx: Transaction, service_id: int, cadence: timedelta) -> Explained:
+def explain_service(
+    tx: Transaction, service_id: int, cadence: timedelta, most_signals: int = MOST_SIGNALS
+) -> Explained:
     """Explain a service; `cadence` is the monitor's. Raises NotFound."""
     found = settling.look(tx, service_id)
     if found is None:
@@ -49,5 +51,5 @@ def explain_service(tx: Transaction, service_id: int, cadence: timedelta) -> Exp
         verdict=outages.judge(situation),
         windows=maintenance.of_service(tx, service_id),
     )
-    signals = heartbeat_events.of_service(tx, service_id, None, None, MOST_SIGNALS)
+    signals = heartbeat_events.of_service(tx, service_id, None, None, most_signals)
     return Explained(explain(facts), facts, signals)

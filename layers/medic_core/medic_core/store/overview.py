@@ -78,7 +78,7 @@ SELECT a.alert_id, a.service_id, a.heartbeat_name, s.service_name, a.kind, a.sta
        a.told_at, a.acknowledged_by, a.snoozed_until, told.reached, told.unreached
   FROM medic.alerts a LEFT JOIN medic.services s USING (service_id),
        LATERAL (SELECT array_agg(DISTINCT channel) FILTER (WHERE status = 'success') AS reached,
-                       array_agg(DISTINCT channel) FILTER (WHERE status <> 'success') AS unreached
+                       array_agg(DISTINCT channel) FILTER (WHERE status NOT IN ('success', 'skipped')) AS unreached
                   FROM medic.notification_deliveries d
                  WHERE d.alert_id = a.alert_id AND channel IS NOT NULL) AS told
  WHERE a.resolved_at IS NULL
