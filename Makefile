@@ -32,7 +32,7 @@ fuzz: $(VENV)/run.done $(VENV)/test.done ## Send every parser what nobody means,
 	@MEDIC_FUZZ_EXAMPLES=$(or $(EXAMPLES),200) $(PY) -m pytest tests/system/test_description.py --timeout 3600
 
 pictures: $(VENV)/run.done $(VENV)/test.done ## Photograph the pages anew for docs/images, and write what they take (needs chromium)
-	@MEDIC_PICTURES=1 $(PY) -m pytest tests/system/test_browser.py tests/system/test_dashboard_pages.py \
+	@MEDIC_PICTURES=1 $(PY) -m pytest tests/system/test_browser.py tests/pictures \
 		tests/integration/test_dashboard_pages.py -k "reads_well or photographed or written_down"
 
 build: $(VENV)/sam/done ## Build what is deployed, into .aws-sam (needs Python 3.13; MEDIC_ARCHITECTURE=arm64)

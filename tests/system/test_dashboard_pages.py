@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import os
 import re
-from pathlib import Path
 
 import pytest
 from playwright.sync_api import Page
@@ -19,14 +17,6 @@ from tests.system.looking import axe, signed_in, violations
 WIDTHS = {"phone": 390, "desktop": 1200}
 SCHEMES: tuple[Scheme, ...] = ("light", "dark")
 LOWEST = 900
-#: `make pictures` renews those of the documentation.
-PICTURES = Path(__file__).parents[2] / "docs" / "images" if os.environ.get("MEDIC_PICTURES") else None
-VIEWS: tuple[tuple[str, str, Scheme], ...] = (
-    ("", "desktop", "light"),
-    ("-dark", "desktop", "dark"),
-    ("-phone", "phone", "light"),
-)
-NOT_PHOTOGRAPHED = ("services-sorted", "services-none", "alerts-open", "nothing")
 
 
 def pages_of_world(world: World) -> list[PageOf]:
@@ -62,26 +52,6 @@ def test_what_keeps_people_out_is_found(bridge: Bridge) -> None:
     with signed_in(bridge.url, bypass_csp=True) as (page, _):
         page.evaluate("html => document.querySelector('main').insertAdjacentHTML('beforeend', html)", pale)
         assert [text.partition(":")[0] for text in violations(page)] == ["color-contrast", "image-alt"]
-
-
-def photographed(page: Page, name: str, folder: Path) -> None:
-    """By day, by night, and in a pocket."""
-    for suffix, width, scheme in VIEWS:
-        page.set_viewport_size({"width": WIDTHS[width], "height": LOWEST})
-        page.emulate_media(color_scheme=scheme)
-        page.screenshot(path=folder / f"dashboard-{name}{suffix}.png", full_page=True)
-
-
-@pytest.mark.skipif(PICTURES is None, reason="only `make pictures` photographs")
-@pytest.mark.timeout(600)
-def test_each_page_is_photographed(world: World, bridge: Bridge) -> None:
-    assert PICTURES is not None
-    with signed_in(bridge.url, timezone_id="Europe/London", locale="en-GB") as (page, _):
-        for one in [*pages_of_world(world), *others()]:
-            if one.name in NOT_PHOTOGRAPHED or one.rule.endswith(".svg"):
-                continue
-            page.goto(bridge.url + one.path)
-            photographed(page, one.name, PICTURES)
 
 
 #: What only a text that was taken for markup can have made.
