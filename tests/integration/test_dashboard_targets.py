@@ -221,7 +221,7 @@ def test_many_targets_are_paged_over_both_kinds(dashboard: Dashboard, database: 
     first = dashboard.get("/ui/targets").body
     (onward,) = re.findall(r'href="([^"]+)" rel="next"', first)
     second = dashboard.get(html.unescape(onward)).body
-    assert (first.count("target:"), second.count("target:"), second.count("webhook:")) == (50, 10, 1)
+    assert (first.count("target:"), second.count("target:"), second.count("webhook:")) == (40, 20, 1)
     of_one = dashboard.get(f"/ui/targets?service_id={service_id + 1}").body
     assert "target:" not in of_one
     assert dashboard.get("/ui/targets?cursor=x").status == 400

@@ -535,9 +535,7 @@ def test_a_program_starts_a_playbook_by_the_secret(
     assert by_program(open_to_programs).status == 201
 
 
-@pytest.mark.parametrize(
-    "secret", ["", "s3cret", "s3cret-è", "s3cret-é ", "\udce9", "ключ", "\x00", "s3cret-\udcc3\udca9"]
-)
+@pytest.mark.parametrize("secret", ["", "s3cret", "s3cret-è", "s3cret-é ", "ключ", "\x00"])
 def test_a_wrong_secret_is_refused_whatever_it_is(open_to_programs: Functions, database: Database, secret: str) -> None:
     saved(open_to_programs)
     refused = by_program(open_to_programs, {}, secret)

@@ -24,15 +24,22 @@ FEW = str(max(2, int(EXAMPLES) // 3))
 EXCLUDED = "positive_data_acceptance"
 #: Where nobody can start playbooks by webhook, that is a 503.
 OPEN_TO_WEBHOOKS = {"MEDIC_TRIGGER_SECRET": "a secret of the tests"}
+ALL_PHASES = "examples,coverage,fuzzing,stateful"
 SETTINGS = Path(__file__).with_name("schemathesis.toml")
 SUMMARY = re.compile(r"Selected: (\d+)/(\d+)[\s\S]*?Tested: (\d+)")
 
 
-def explored(medic: Medic, key: str, excluded: str = EXCLUDED, examples: str = EXAMPLES) -> str:
+def explored(
+    medic: Medic,
+    key: str,
+    excluded: str = EXCLUDED,
+    examples: str = EXAMPLES,
+    phases: str = ALL_PHASES,
+) -> str:
     """What schemathesis says of the running system; it ends badly where anything contradicts the description."""
     command = [sys.executable, "-m", "schemathesis.cli", "--config-file", str(SETTINGS), "--no-color", "run"]
     command += [f"http://127.0.0.1:{medic.port}/openapi.json", "--header", f"X-API-Key: {key}", "--seed", "1"]
-    command += ["--exclude-checks", excluded, "--max-examples", examples]
+    command += ["--exclude-checks", excluded, "--max-examples", examples, "--phases", phases]
     hooks = {
         "SCHEMATHESIS_HOOKS": "tests.system.description_hooks",
         "PYTHONPATH": str(ROOT),
@@ -68,8 +75,9 @@ def test_an_admin_finds_no_contradiction(start_medic: Callable[..., Medic]) -> N
 @pytest.mark.parametrize("scope", ["heartbeat", "read", "write"])
 def test_who_may_less_finds_none_either(start_medic: Callable[..., Medic], scope: str) -> None:
     medic = start_medic(**OPEN_TO_WEBHOOKS)
-    # A key that may not is told so before anything else is looked at.
-    explored(medic, a_key(medic, scope), f"{EXCLUDED},negative_data_rejection,missing_required_header", FEW)
+    # A key that may not is told so before anything else is looked at; every corner of every field is an admin's to try.
+    excluded = f"{EXCLUDED},negative_data_rejection,missing_required_header"
+    explored(medic, a_key(medic, scope), excluded, FEW, "fuzzing")
 
 
 def test_nothing_answers_without_a_key_unless_it_is_open(start_medic: Callable[..., Medic]) -> None:
