@@ -64,13 +64,13 @@ def enter(app: APIGatewayHttpResolver, event: dict[str, Any], context: Any) -> A
         found = route_of(app, request)
         admission, visitor = _admit(request, found)
     except MedicError as error:
-        return _with_headers(_turned_away(request, error, failed))
+        return _with_headers(_turned_away(request, error, failed), request)
     try:
         answer = _answer(app, event, context, found, visitor)
     except MedicError as error:
         _count(error)
         answer = failed(error)
-    return _with_headers(admission.stamped(answer, failed))
+    return _with_headers(admission.stamped(answer, failed), request)
 
 
 def failing(path: str) -> Callable[[MedicError], Answer]:
@@ -268,6 +268,10 @@ def _count(error: MedicError) -> None:
         counting.TALLY.count(metrics.AUTH_FAILURES, reason=error.reason)
 
 
-def _with_headers(answer: Answer) -> Answer:
+def _with_headers(answer: Answer, request: Request) -> Answer:
+    """What every answer has; and no cookie that was given over HTTPS goes anywhere without it."""
     answer["headers"] = {**HEADERS, **answer["headers"]}
+    cookie = answer["headers"].get("Set-Cookie", "")
+    if cookie and "; Secure" not in cookie and door.base_url(request).startswith("https://"):
+        answer["headers"]["Set-Cookie"] = f"{cookie}; Secure"
     return answer

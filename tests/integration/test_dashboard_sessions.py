@@ -65,6 +65,15 @@ def test_over_https_the_cookie_is_one_that_only_this_host_can_set(
     assert "Secure" in reply.headers["Set-Cookie"].split("; ")
 
 
+def test_over_https_so_is_what_a_form_came_to(functions: Functions, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("MEDIC_BASE_URL", "https://medic.example.com")
+    visitor = Dashboard(functions)
+    visitor.sign_in()
+    reply = visitor.post("/ui/services", heartbeat_name="x", every="5", unit="minutes")
+    assert reply.headers["Set-Cookie"].startswith("medic_said=")
+    assert reply.headers["Set-Cookie"].split("; ")[1:].count("Secure") == 1
+
+
 @pytest.mark.parametrize(
     ("key", "status", "said"),
     [
