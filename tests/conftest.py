@@ -56,7 +56,8 @@ def pytest_report_header() -> str:
     redis = "a real one" if HAS_REDIS else f"none here, so these are left out: {NEEDS_REDIS}"
     browser = "a real one" if HAS_BROWSER else f"no chromium here, so these are left out: {NEEDS_BROWSER}"
     pool = "a real one" if HAS_POOLER else f"no pgbouncer here, so these are left out: {NEEDS_POOLER}"
-    return f"redis: {redis}\nbrowser: {browser}\npooler: {pool}"
+    axe = "from npm" if shutil.which("npm") else "no npm here, so pages are not asked whom they keep out"
+    return f"redis: {redis}\nbrowser: {browser}\npooler: {pool}\naxe: {axe}"
 
 
 def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:
