@@ -95,14 +95,14 @@ $(VENV)/made:
 	exit 1
 
 # Tools whose own pins clash with ours have a place each.
-$(VENV)/sam/done $(VENV)/scan/done: $(VENV)/%/done: requirements/%.txt | $(VENV)/lint.done
+$(VENV)/sam/done $(VENV)/scan/done: $(VENV)/%/done: requirements/%.txt | $(VENV)/lock.done
 	@echo "installing $<"
 	@$(VENV)/bin/uv venv --quiet --clear --python $(PY) $(@D)
 	@$(VENV)/bin/uv pip install --quiet --python $(@D)/bin/python --require-hashes -r $<
 	@touch $@
 
 # What Lambda puts around a function, for Lambda's own Python.
-$(VENV)/runtime/done: requirements/runtime.txt | $(VENV)/lint.done
+$(VENV)/runtime/done: requirements/runtime.txt | $(VENV)/lock.done
 	@echo "installing $<"
 	@python=$$($(PY) infra/python313.py) && rm -rf $(@D) && \
 		$(VENV)/bin/uv pip install --quiet --compile-bytecode --python $$python --require-hashes --target $(@D) -r $<
