@@ -113,9 +113,10 @@ class Account:
         self._aws.client("secretsmanager").put_secret_value(SecretId=self.database_secret, SecretString=content)
 
     def cut_connections(self) -> None:
-        """Those of the stack's role, as a failover does."""
+        """Those of the stack's role, as a failover does; they are gone when this returns."""
         with psycopg.connect(self.database_url, autocommit=True) as admin:
-            admin.execute("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename = %s", [self.role])
+            cut = "SELECT pg_terminate_backend(pid, 10000) FROM pg_stat_activity WHERE usename = %s"
+            assert all(gone for (gone,) in admin.execute(cut, [self.role]))
 
     def close(self) -> None:
         self.extension.stop()
