@@ -110,7 +110,9 @@ def main() -> None:
     aws_port, http_port, file = int(sys.argv[1]), int(sys.argv[2]), Path(sys.argv[3])
     gaps.fill()
     stopping = threading.Event()
-    keeper = threading.Thread(target=QueueMemory(file).keep, args=(stopping,), daemon=True)
+    memory = QueueMemory(file)
+    memory.attach()
+    keeper = threading.Thread(target=memory.keep, args=(stopping,), daemon=True)
     keeper.start()
     asyncio.new_event_loop().run_until_complete(serve_until_stopped(aws_port, http_port))
     # Functions first: what they send until then is still written down.
