@@ -27,7 +27,7 @@ from tests.stand_ins.receivers import Answer, Received, Receiver
 from tests.system.conftest import ROOT, Medic, until
 
 CLIENTS = 4
-HEARD_SECONDS = 120
+HEARD_SECONDS = 240
 SCRIPT = "echo repairing for $EXECUTION_ID; sleep 1; echo done"
 
 
