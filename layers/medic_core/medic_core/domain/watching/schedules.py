@@ -44,3 +44,7 @@ class Cron:
 
 
 Schedule = Interval | Cron
+
+
+class Unreadable(ValueError):
+    """A schedule that nobody can reckon with any more: its zone was given up, say."""
