@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from datetime import timedelta
 from typing import Any
 
+import psycopg
 import pytest
 
 from medic_core.domain.repair.execution import Cause
@@ -183,6 +184,54 @@ class TestHugeAnswers:
         assert execution < 64 * 1024
         assert max(states) < 1024
         assert len(remedy.received[1].body) < 8192
+
+
+ENDED = {"execution_completed", "execution_failed", "execution_cancelled"}
+NOTED = "SELECT execution_id, action_type, count(*) FROM medic.remediation_audit_log GROUP BY 1, 2"
+TAKEN = "SELECT execution_id, status, count(*) FROM medic.playbook_step_results GROUP BY 1, 2"
+OF_STEPS = {"completed": "step_completed", "failed": "step_failed", "skipped": "step_skipped"}
+
+
+class TestTheAuditLog:
+    def test_has_an_entry_for_each_change_and_none_without_it(self, database: Database, remedy: Receiver) -> None:
+        call = {"type": "webhook", "url": f"{remedy.url}/do"}
+        tidy = {"finally": [{"name": "tidy", "type": "notify", "message": "done"}]}
+        lives = [
+            ([call, {"type": "wait", "duration": "1m", "if": "1 == 2"}], tidy),
+            ([{**call, "success_codes": [500]}, call], tidy),
+            ([{"type": "wait", "duration": "1m"}, call], {}),
+        ]
+        for steps, more in lives:
+            Hand(database, started(database, a_playbook(database, *steps, **more)), (host(remedy),)).to_the_end()
+        asking = Hand(database, started(database, a_playbook(database, call, approval="required")))
+        asking.turn()
+        with database.transaction() as tx:
+            approve.decide(tx, asking.execution_id, person("ann"), "not now", approved=False)
+        asking.turn()
+        entries = {(execution_id, action): number for execution_id, action, number in rows(database, NOTED)}
+        for execution_id, status, number in rows(database, TAKEN):
+            assert entries[execution_id, OF_STEPS[status]] == number
+        for execution_id in range(1, len(lives) + 2):
+            assert entries[execution_id, "execution_started"] == 1
+            assert sum(entries.get((execution_id, action), 0) for action in ENDED) == 1
+        assert entries[asking.execution_id, "approval_requested"] == entries[asking.execution_id, "rejected"] == 1
+        print(f"\n{len(lives) + 1} executions: {sum(entries.values())} entries, as many as there were changes")
+
+    def test_what_cannot_be_noted_is_not_done(self, database: Database, remedy: Receiver) -> None:
+        call = {"type": "webhook", "url": f"{remedy.url}/do"}
+        hand = Hand(database, started(database, a_playbook(database, call, call)), (host(remedy),))
+        hand.turn()
+        hand.send()
+        before = rows(database, "SELECT * FROM medic.playbook_executions")
+        rename = "ALTER TABLE medic.{} RENAME TO {}"
+        with database.autocommit() as connection:
+            connection.execute(rename.format("remediation_audit_log", "gone"))
+            with pytest.raises(psycopg.errors.UndefinedTable):
+                hand.turn()
+            connection.execute(rename.format("gone", "remediation_audit_log"))
+        assert rows(database, "SELECT * FROM medic.playbook_executions") == before
+        assert hand.to_the_end() == "succeeded"
+        assert len(remedy.received) == 2
 
 
 TELL_OF_IT = {"execution_failed", "execution_escalated", "approval_decided"}
