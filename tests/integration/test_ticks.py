@@ -9,6 +9,7 @@ from datetime import timedelta
 from medic_core.flows.sweep import Swept, sweep
 from medic_core.store.connection import Database
 from tests.builders import a_service, at_once, hears, now_of, rows, time_passes, watch_statements
+from tests.fixtures.dashboard import Dashboard
 from tests.fixtures.functions import Functions
 from tests.fixtures.receivers import Receivers
 from tests.fixtures.routing import MINUTE, SECOND, later, relayed
@@ -121,14 +122,28 @@ class TestOneThatCannotBeJudgedKeepsNobodyWaiting:
         assert because.endswith(CANNOT_BE_READ)
         assert is_told
         assert 50 * MINUTE < looked_at_in <= 60 * MINUTE
-        # It goes on so, and ends when it is heard under a schedule that can be read.
         time_passes(database, 61 * MINUTE)
         hears(database, "lively")
         assert sweep(database, 0, CADENCE).looked == 500
-        with database.transaction() as tx:
-            tx.execute("UPDATE medic.services SET timezone = 'Europe/Berlin' WHERE heartbeat_name = 'of-mars'")
-        hears(database, "of-mars")
-        assert ("of-mars",) not in rows(database, OPENED)
+
+    def test_it_can_be_seen_and_mended(self, functions: Functions, database: Database) -> None:
+        cron = {"kind": "cron", "expression": "* * * * *", "timezone": "Europe/Berlin"}
+        for name in ("of-mars", "of-earth"):
+            made = functions.api("POST", "/v2/services", {"heartbeat_name": name, "schedule": cron})
+            assert made.status == 201
+        loses_its_zone(database, "services", "of-mars")
+        shown = Dashboard(functions)
+        assert shown.sign_in().status == 303
+        for page in ("/ui", "/ui/services", "/ui/calendar", "/ui/services/1/edit", "/ui/services/1"):
+            assert (page, shown.get(page).status) == (page, 200)
+        for path in ("/service", "/v2/services", "/v2/services/1"):
+            reply = functions.api("GET", path)
+            assert (path, reply.status, "of-mars" in reply.body) == (path, 200, True)
+        because = functions.api("GET", "/v2/services/1/explain").json["results"]["because"]
+        assert because[0].startswith("Its schedule '* * * * *' in 'Mars/Olympus' cannot be read")
+        assert functions.heartbeat({"heartbeat_name": "of-earth", "status": "UP"}).status == 201
+        assert functions.api("PATCH", "/v2/services/1", {"schedule": cron}).status == 200
+        assert functions.heartbeat({"heartbeat_name": "of-mars", "status": "UP"}).status == 201
 
     def test_a_window_that_cannot_be_read_ends_and_says_so(self, functions: Functions, database: Database) -> None:
         a_service(database)

@@ -10,13 +10,11 @@ from medic_core.domain.alerting import flapping, reminders
 from medic_core.domain.alerting.flapping import STEADY, FlapLimit, Steadiness
 from medic_core.domain.alerting.suppression import Circumstances, Suppressed, suppressed
 from medic_core.domain.watching.deadlines import missed_since, next_missed, period
-from medic_core.domain.watching.schedules import Interval, Schedule, Unreadable
+from medic_core.domain.watching.schedules import EVERY_HOUR, Schedule, Unreadable
 from medic_core.domain.watching.states import Trouble
 
 #: The one alert about Medic itself: nothing is heard from anyone.
 INGEST_SILENT = "ingest_silent"
-#: What counts in place of a schedule that cannot be read any more.
-EVERY_HOUR = Interval(timedelta(hours=1))
 
 
 class Priority(StrEnum):
