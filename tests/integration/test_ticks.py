@@ -139,7 +139,7 @@ class TestOneThatCannotBeJudgedKeepsNobodyWaiting:
         for path in ("/service", "/v2/services", "/v2/services/1"):
             reply = functions.api("GET", path)
             assert (path, reply.status, "of-mars" in reply.body) == (path, 200, True)
-        because = functions.api("GET", "/v2/services/1/explain").json["results"]["because"]
+        because = functions.api("GET", "/v2/services/1/explain").json["results"]["explanation"]["because"]
         assert because[0].startswith("Its schedule '* * * * *' in 'Mars/Olympus' cannot be read")
         assert functions.heartbeat({"heartbeat_name": "of-earth", "status": "UP"}).status == 201
         assert functions.api("PATCH", "/v2/services/1", {"schedule": cron}).status == 200
