@@ -37,6 +37,8 @@ class HangsUp:
         threading.Thread(target=self._accept, daemon=True).start()
 
     def close(self) -> None:
+        # Whoever waits in accept() is woken, which closing alone does not do.
+        self._listener.shutdown(socket.SHUT_RDWR)
         self._listener.close()
 
     def _accept(self) -> None:

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import signal
 import time
+from contextlib import closing
 
 import pytest
 
@@ -17,7 +18,7 @@ from tests.fixtures.aws import QueueOnEmulator
 from tests.fixtures.clients import Clients, kept, replay_until_empty
 from tests.fixtures.functions import Functions
 from tests.fixtures.postgres import MIGRATIONS, PostgresServer
-from tests.fixtures.proxy import Proxy, a_proxy
+from tests.fixtures.proxy import Proxy
 
 Queues = dict[str, QueueOnEmulator]
 #: A connection that nobody used for so long is tried before it is trusted.
@@ -77,11 +78,12 @@ class TestConnectionsThatGoSilent:
         clients: Clients,
         monkeypatch: pytest.MonkeyPatch,
     ) -> None:
-        with a_proxy(own_server.port) as proxy:
-            monkeypatch.setenv("DATABASE_URL", through(proxy))
-            (client,) = clients.start(1)
+        with closing(Proxy(own_server.port)) as proxy:
+            with monkeypatch.context() as of_the_client:
+                of_the_client.setenv("DATABASE_URL", through(proxy))
+                (client,) = clients.start(1)
             client.send_signal(signal.SIGSTOP)
-            proxy.goes_silent()
+            proxy.drop()
             time.sleep(1)
             client.send_signal(signal.SIGCONT)
             clients.go_on()
@@ -97,10 +99,10 @@ class TestConnectionsThatGoSilent:
     ) -> None:
         target = str(ping_id(own_database, a_service(own_database)))
         ingest = functions.module("ingest")
-        with a_proxy(own_server.port) as proxy, away(ingest.DATABASE, through(proxy)):
+        with closing(Proxy(own_server.port)) as proxy, away(ingest.DATABASE, through(proxy)):
             assert functions.ping(target, "POST", "before").status == 200
             ingest.DATABASE._used_at -= FROZEN_SECONDS
-            proxy.goes_silent()
+            proxy.drop()
             began = time.monotonic()
             assert functions.ping(target, "POST", "after").status == 200
             print(f"\nthe first after a minute took {time.monotonic() - began:.2f} s")
@@ -112,9 +114,9 @@ class TestConnectionsThatGoSilent:
     ) -> None:
         target = str(ping_id(own_database, a_service(own_database)))
         ingest = functions.module("ingest")
-        with a_proxy(own_server.port) as proxy, away(ingest.DATABASE, through(proxy)):
+        with closing(Proxy(own_server.port)) as proxy, away(ingest.DATABASE, through(proxy)):
             assert functions.ping(target, "POST", "before").status == 200
-            proxy.loses_answers()
+            proxy.lose_answers()
             assert functions.ping(target, "POST", "unheard").status == 200
         assert kept(own_database) == {"before": 1, "unheard": 1}
         assert replay_until_empty(functions.spool) == 1
