@@ -49,6 +49,7 @@ pytest_plugins = [
     "tests.fixtures.receivers",
     "tests.fixtures.routing",
     "tests.fixtures.processes",
+    "tests.fixtures.clients",
     "tests.fixtures.dashboard",
     "tests.fixtures.bridge",
     "tests.fixtures.worlds",
