@@ -43,7 +43,6 @@ def facing(application: Application, http_port: int) -> Application:
 
     By host name, as on AWS, it would keep some paths (`/health`) to itself.
     """
-
     limited = with_room_for(MOST_REQUESTS, application)
 
     async def handle(scope: Scope, receive: Any, send: Any) -> None:
