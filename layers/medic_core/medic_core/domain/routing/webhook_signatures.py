@@ -38,5 +38,7 @@ def _key(secret: str) -> bytes:
     except (binascii.Error, ValueError):
         key = b""
     if not SHORTEST <= len(key) <= LONGEST:
-        raise NotASecret(f"not signed, not sent: the secret must be {PREFIX} and {SHORTEST} to {LONGEST} bytes in base64")
+        raise NotASecret(
+            f"not signed, not sent: the secret must be {PREFIX} and {SHORTEST} to {LONGEST} bytes in base64"
+        )
     return key

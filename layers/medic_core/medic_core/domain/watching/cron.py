@@ -11,7 +11,6 @@ face is, is decided here:
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
@@ -85,13 +84,6 @@ def next_tick(expression: str, timezone: str, after: datetime) -> datetime:
     hour = _fields(expression)[1]
     following = _keeping_on if hour.startswith("*") or hour == "?" else _once_each
     return following(expression, zone, after.astimezone(UTC))
-
-
-def ticks(expression: str, timezone: str, after: datetime) -> Iterator[datetime]:
-    """All ticks after a moment, in UTC."""
-    while True:
-        after = next_tick(expression, timezone, after)
-        yield after
 
 
 def _fields(expression: str) -> list[str]:
