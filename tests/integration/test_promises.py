@@ -181,7 +181,7 @@ class TestSigkillLosesAndDoublesNothing:
         """Two of them at once, killed at random instants: every target gets every notification at least once."""
         for name, value in standing_in.environment.items():
             monkeypatch.setenv(name, value)
-        count = 2000
+        count = 1000
         many_silent(database, count)
         processes.end_of([processes.start("monitor")])
         url = environment["notifications"].url
