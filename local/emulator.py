@@ -27,6 +27,14 @@ from local.queues import QueueMemory
 
 Scope = MutableMapping[str, Any]
 LOOK_EVERY_SECONDS = 0.1
+#: So many requests are under way at once; who comes then is told to come again.
+MOST_REQUESTS = 200
+BUSY = b'{"message":"Service Unavailable"}'
+BUSY_HEADERS = [
+    (b"content-type", b"application/json"),
+    (b"content-length", str(len(BUSY)).encode()),
+    (b"retry-after", b"1"),
+]
 Application = Callable[[Scope, Callable[..., Awaitable[Any]], Callable[..., Awaitable[Any]]], Awaitable[None]]
 
 
@@ -36,6 +44,8 @@ def facing(application: Application, http_port: int) -> Application:
     By host name, as on AWS, it would keep some paths (`/health`) to itself.
     """
 
+    limited = with_room_for(MOST_REQUESTS, application)
+
     async def handle(scope: Scope, receive: Any, send: Any) -> None:
         if scope["type"] == "http" and scope["server"][1] != http_port and scope["path"] == secrets_extension.PATH:
             return await secrets_extension.answer(scope, send)
@@ -44,7 +54,29 @@ def facing(application: Application, http_port: int) -> Application:
             raw_path = prefix.encode() + (scope.get("raw_path") or scope["path"].encode())
             method = gaps.without_preflight(scope["method"])
             scope = {**scope, "method": method, "path": prefix + scope["path"], "raw_path": raw_path}
+            return await limited(scope, receive, send)
         return await application(scope, receive, send)
+
+    return handle
+
+
+def with_room_for(most: int, application: Application) -> Application:
+    """Requests above that many at once are refused while that is still cheap, as AWS refuses where all are busy.
+
+    To take them all would let everybody wait for longer than anybody does.
+    """
+    under_way = 0
+
+    async def handle(scope: Scope, receive: Any, send: Any) -> None:
+        nonlocal under_way
+        if under_way >= most:
+            await send({"type": "http.response.start", "status": 503, "headers": BUSY_HEADERS})
+            return await send({"type": "http.response.body", "body": BUSY})
+        under_way += 1
+        try:
+            await application(scope, receive, send)
+        finally:
+            under_way -= 1
 
     return handle
 
@@ -61,6 +93,8 @@ async def serve_until_stopped(aws_port: int, http_port: int) -> None:
     config.loglevel = "WARNING"
     # Longer than a client that sends now and then keeps its connection: it must not be closed under its hands.
     config.keep_alive_timeout = 75
+    # Of connections that nobody has taken yet: with fewer, a crowd is kept waiting where nothing can be told to it.
+    config.backlog = 1024
     stopped, never, stage = asyncio.Event(), asyncio.Event(), os.getppid()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
@@ -76,7 +110,9 @@ def main() -> None:
     aws_port, http_port, file = int(sys.argv[1]), int(sys.argv[2]), Path(sys.argv[3])
     gaps.fill()
     stopping = threading.Event()
-    keeper = threading.Thread(target=QueueMemory(file).keep, args=(stopping,), daemon=True)
+    memory = QueueMemory(file)
+    memory.attach()
+    keeper = threading.Thread(target=memory.keep, args=(stopping,), daemon=True)
     keeper.start()
     asyncio.new_event_loop().run_until_complete(serve_until_stopped(aws_port, http_port))
     # Functions first: what they send until then is still written down.

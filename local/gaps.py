@@ -10,7 +10,8 @@ from __future__ import annotations
 import json
 import re
 import threading
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from contextvars import ContextVar
 from typing import Any
 
@@ -22,7 +23,7 @@ from ministack.services import lambda_svc, scheduler, stepfunctions
 FOR_MACHINES = '{"_aws":'
 #: The last line of a traceback.
 RAISED = re.compile(r"(?:[A-Za-z_]\w*\.)*([A-Za-z_]\w*)(?:: .*)?")
-#: So many processes of one function, for the state machine.
+#: So many processes of one function, for the state machine; and as many for requests.
 MOST_PROCESSES = 6
 #: In the thread of a run: its ARN.
 RUN: ContextVar[str] = ContextVar("run", default="")
@@ -37,6 +38,7 @@ def fill() -> None:
     _look_at_the_clock_each_second()
     _name_what_went_wrong()
     _start_few_processes_at_once()
+    _let_requests_take_turns()
     _let_tasks_time_out()
     _let_callbacks_fail()
     _end_callbacks_with_their_runs()
@@ -145,6 +147,54 @@ def _start_few_processes_at_once() -> None:
             return call(function, event)
 
     stepfunctions._call_lambda = call_in_turn
+
+
+def _let_requests_take_turns() -> None:
+    """A request waits for a process of its function, and a function's processes are started one by one.
+
+    The emulator would start one for each request that finds none free, as AWS does. Here the start of one keeps the
+    others from answering, so that more are started, until nobody answers at all.
+    """
+    execute = lambda_svc._execute_function_with_config_scope
+    rooms: dict[str, Room] = {}
+
+    def execute_in_turn(function: dict[str, Any], event: Any) -> Any:
+        if not isinstance(event, dict) or "http" not in event.get("requestContext", {}):
+            return execute(function, event)
+        with rooms.setdefault(function["config"]["FunctionName"], Room()).place():
+            return execute(function, event)
+
+    lambda_svc._execute_function_with_config_scope = execute_in_turn
+
+
+class Room:
+    """Places for the requests to one function: as many as it has processes, and one more while none is starting."""
+
+    def __init__(self) -> None:
+        self._changed = threading.Condition()
+        self._started = self._taken = 0
+        self._is_starting = False
+
+    @contextmanager
+    def place(self) -> Iterator[None]:
+        """Wait for a place, and have it. Who finds no process free starts one."""
+        with self._changed:
+            self._changed.wait_for(self._has_place)
+            is_starting = self._taken >= self._started
+            self._is_starting |= is_starting
+            self._taken += 1
+        try:
+            yield
+        finally:
+            with self._changed:
+                self._taken -= 1
+                if is_starting:
+                    self._started += 1
+                    self._is_starting = False
+                self._changed.notify(2)
+
+    def _has_place(self) -> bool:
+        return self._taken < self._started or (self._started < MOST_PROCESSES and not self._is_starting)
 
 
 def _let_tasks_time_out() -> None:

@@ -101,6 +101,30 @@ def test_a_run_that_was_killed_can_be_started_again_with_all_it_had(start_medic:
     assert [service["heartbeat_name"] for service in medic.ask("GET", "/service").json["results"]] == ["worker"]
 
 
+def test_what_was_put_into_a_queue_is_there_after_a_kill_in_the_same_moment(
+    start_medic: Callable[..., Medic], own_server: PostgresServer
+) -> None:
+    medic = start_medic(DATABASE_URL=own_server.url("postgres"))
+    medic.ask("POST", "/v2/services", QUICK)
+    ping = medic.ping_path("worker")
+    assert medic.ask("POST", ping, "before", key=None).status == 200
+    own_server.stop("immediate")
+    assert {medic.ask("POST", ping, f"spooled {number}", key=None).status for number in range(20)} == {200}
+    assert medic.process is not None
+    started = medic.servers()
+    for pid in (medic.process.pid, *started):
+        os.kill(pid, signal.SIGKILL)
+    medic.process.wait()
+    assert until(lambda: not any(is_running(pid) for pid in started), 15)
+    own_server.start()
+    medic.start()
+
+    def heard() -> int:
+        return len(medic.ask("GET", "/heartbeat?heartbeat_name=worker").json["results"])
+
+    assert until(lambda: heard() == 21, 60), heard()
+
+
 def test_a_second_run_on_the_same_data_or_port_is_refused_in_one_line(
     start_medic: Callable[..., Medic], tmp_path: Path
 ) -> None:
