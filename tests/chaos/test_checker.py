@@ -29,7 +29,9 @@ FROM_STEADY = "FROM medic.heartbeat_events e JOIN medic.services s USING (servic
 ONE_EVENT = f"(SELECT e.signal_id {FROM_STEADY} ORDER BY e.received_at DESC LIMIT 1 OFFSET 3)"
 OF_EVENT = "service_id, received_at, kind, run_id, exit_status, body, remote_address, user_agent"
 MISSED = "(SELECT min(alert_id) FROM medic.alerts WHERE kind = 'missed_heartbeat' AND heartbeat_name LIKE 'mortal-%')"
-OF_ALERT = "service_id, heartbeat_name, kind, status, priority, because, overdue_since, opened_at, resolved_at"
+OF_ALERT = (
+    "service_id, heartbeat_name, kind, status, priority, because, overdue_since, opened_at, resolved_at, counted_until"
+)
 ENDED = "(SELECT min(execution_id) FROM medic.playbook_executions WHERE completed_at IS NOT NULL)"
 AUDIT = "medic.remediation_audit_log"
 
@@ -64,12 +66,12 @@ IN_DATABASE = {
     ),
     "an alert without a silence": (
         f"INSERT INTO medic.alerts ({OF_ALERT}) SELECT service_id, 'steady-0', 'missed_heartbeat', 'resolved', 'p3',"
-        f" '', now(), at, at FROM (SELECT s.service_id, max(received_at) AS at {FROM_STEADY} GROUP BY 1) AS steady",
+        f" '', now(), at, at, at FROM (SELECT s.service_id, max(received_at) AS at {FROM_STEADY} GROUP BY 1) AS steady",
         r"silences: steady-0: alert \d+ at [\d.]+ although it was heard",
     ),
     "two alerts of one silence": (
         f"INSERT INTO medic.alerts ({OF_ALERT}) SELECT service_id, heartbeat_name, kind, status, priority, because,"
-        f" overdue_since, opened_at + interval '1 second', resolved_at FROM medic.alerts WHERE alert_id = {MISSED}",
+        f" overdue_since, opened_at + interval '1 second', resolved_at, counted_until FROM medic.alerts WHERE alert_id = {MISSED}",
         r"alerts: mortal-\d: \d+ and \d+ are both missed_heartbeat, of one trouble",
     ),
     "an alert that is never over": (
