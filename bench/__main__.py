@@ -32,6 +32,7 @@ def main() -> None:
         heartbeats,
         jobs,
         keys,
+        load,
         repairs,
         routing,
         scale_figures,
@@ -47,6 +48,7 @@ def main() -> None:
         "repairs": repairs,
         "dashboard": dashboard,
         "cold-starts": cold_starts,
+        "load": load,
         "scale": scale_figures,
     }
     parser = argparse.ArgumentParser(prog="python -m bench")
