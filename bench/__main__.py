@@ -33,6 +33,7 @@ def main() -> None:
         jobs,
         keys,
         load,
+        million,
         repairs,
         routing,
         scale_figures,
@@ -49,6 +50,7 @@ def main() -> None:
         "dashboard": dashboard,
         "cold-starts": cold_starts,
         "load": load,
+        "million": million,
         "scale": scale_figures,
     }
     parser = argparse.ArgumentParser(prog="python -m bench")
