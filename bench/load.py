@@ -196,7 +196,7 @@ def recovered_after(after: Sequence[Outcome], usual: float, *, since: float) -> 
 
 def _is_usual(found: Sequence[Outcome], usual: float) -> bool:
     timing = measure.Timing([one.seconds for one in found])
-    return all(one.status in TAKEN for one in found) and timing.percentile(0.99) <= 2 * usual
+    return all(one.status in TAKEN for one in found) and timing.percentile(0.99) / 1000 <= 2 * usual
 
 
 def _table_of_steps(steps: Sequence[Step]) -> str:
