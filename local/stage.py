@@ -32,7 +32,7 @@ LOOK_EVERY_SECONDS = 0.5
 #: Who has both the database and these files can open what was sealed.
 SEALING_KEYS = {"MEDIC_SECRETS_KEY": "secrets-key", "MEDIC_ORDERS_KEY": "orders-key"}
 #: What a function may see of the environment that the stage was started in.
-PASSED_ON = ("PATH", "HOME", "LANG", "TZ", "SSL_CERT_FILE", "LD_LIBRARY_PATH")
+PASSED_ON = ("PATH", "HOME", "LANG", "TZ", "SSL_CERT_FILE", "LD_LIBRARY_PATH", "LD_PRELOAD")
 
 
 class Stage:

@@ -1,0 +1,105 @@
+"""One run: bring it up, break it, wait until it is whole again, and let the checker decide."""
+
+from __future__ import annotations
+
+import shutil
+import threading
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import psycopg
+
+from tests.chaos import faults
+from tests.chaos.checker import Terms, Verdict, check
+from tests.chaos.plan import EVERY_SECONDS, GRACE_SECONDS, JUMP_SECONDS, OWED_AFTER_SECONDS, Fault, Plan
+from tests.chaos.system import System
+from tests.fixtures.postgres import a_folder
+
+TERMS = Terms(EVERY_SECONDS + GRACE_SECONDS, OWED_AFTER_SECONDS, JUMP_SECONDS)
+#: So long it may take until all is well again: a spool holds for minutes where its function was killed with messages.
+PATIENCE_SECONDS = 300.0
+LOOK_SECONDS = 5.0
+Say = Callable[[str], None]
+
+
+@dataclass(frozen=True)
+class Result:
+    verdict: Verdict
+    #: Until the checker had nothing left to object to.
+    settled_after: float
+
+
+def run(plan: Plan, folder: Path, say: Say, look: Callable[[System], None] = lambda _: None) -> Result:
+    """`folder` gets the journals and logs. `look` is called when all is over, while the servers still run."""
+    data = a_folder("medic-chaos-")
+    data.chmod(0o755)
+    try:
+        with System(plan, folder, data) as system:
+            say(f"Medic runs at {system.medic.port}; {len(plan.services)} services")
+            system.prepare()
+            _break(plan, system, say)
+            result = _settle(system, say)
+            look(system)
+            return result
+    finally:
+        shutil.rmtree(data, ignore_errors=True)
+
+
+def _break(plan: Plan, system: System, say: Say) -> None:
+    began = time.monotonic()
+    broken: list[BaseException] = []
+
+    def follow(timeline: Sequence[Fault]) -> None:
+        try:
+            for fault in timeline:
+                time.sleep(max(0.0, fault.at - (time.monotonic() - began)))
+                say(f"{fault}: {faults.do(fault, system)}")
+        except BaseException as error:
+            broken.append(error)
+
+    threads = [threading.Thread(target=follow, args=(timeline,)) for timeline in plan.faults]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    if broken:
+        raise broken[0]
+    time.sleep(max(0.0, plan.seconds - (time.monotonic() - began)))
+
+
+def _settle(system: System, say: Say) -> Result:
+    """Ask the checker until it is content or patience ends; then once more, when nobody sends anything any more."""
+    system.start_nothing_more()
+    # Until then it need not have noticed the last that fell silent.
+    began = time.monotonic()
+    owed = min(TERMS.allowed + TERMS.owed_after, PATIENCE_SECONDS)
+    wrong: list[str] = []
+    while time.monotonic() < began + PATIENCE_SECONDS:
+        time.sleep(LOOK_SECONDS)
+        system.write_received()
+        wrong = _look(system).wrong
+        say(
+            f"{time.monotonic() - began:6.1f} s after the last fault: {len(wrong)} things are not as they should be"
+            + (f", like {wrong[0]}" if wrong else "")
+        )
+        if not wrong and (time.monotonic() > began + owed or _all_missed(system)):
+            break
+    settled_after = time.monotonic() - began
+    system.silence()
+    time.sleep(1)
+    system.write_received()
+    return Result(_look(system), settled_after)
+
+
+def _all_missed(system: System) -> bool:
+    """Whether those that are dead by now have been found dead; before that, the checker has less to look at."""
+    dead = {one.name for one in system.plan.services if one.silences and one.silences[-1][1] is None}
+    with psycopg.connect(system.database_url) as connection:
+        found = connection.execute("SELECT heartbeat_name FROM medic.alerts WHERE kind = 'missed_heartbeat'").fetchall()
+    return dead <= {name for (name,) in found}
+
+
+def _look(system: System) -> Verdict:
+    return check(system.folder, system.database_url, TERMS)
