@@ -34,7 +34,7 @@ def seconds_of_all(processes: Iterable[int]) -> float:
 
 @contextmanager
 def watched(medic: Medic) -> Iterator[dict[str, float]]:
-    """How many cores each role kept busy meanwhile; filled in at the end. The clients are processes that ended in it."""
+    """How many cores each role kept busy meanwhile; filled in at the end. Clients are our processes that ended then."""
     found: dict[str, float] = {}
     before, children, began = _by_role(medic), _of_children(), time.monotonic()
     yield found

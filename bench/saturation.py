@@ -103,8 +103,8 @@ def report() -> str:
         for row in rows
     ]  # fmt: skip
     columns = (
-        "what", "at once", "rate", "p50", "p99", "its cores", "Postgres's cores", "commits per fsync", "WAL bytes per commit",
-        "what sessions were at",
+        "what", "at once", "rate", "p50", "p99", "its cores", "Postgres's cores", "commits per fsync",
+        "WAL bytes per commit", "what sessions were at",
     )  # fmt: skip
     title = f"Heartbeats without HTTP, {SERVICES:,} services, {SECONDS} s each, {os.cpu_count()} cores"
     return measure.table(title, columns, shown)
@@ -212,11 +212,11 @@ def _pgbench(program: Path, url: str, number: int, options: dict[str, str] | Non
         assert found is not None
         file.write(script(service_states.RECORD, connection, found))
         file.flush()
-        command = [program, "-n", "-M", "prepared", "-c", number, "-j", min(number, 2), "-T", SECONDS, "-f", file.name, url]
+        how = ["-n", "-M", "prepared", "-c", number, "-j", min(number, 2), "-T", SECONDS, "-f", file.name]
         used = os.times()
         with _watching(url) as watched:
             said = subprocess.run(
-                [str(word) for word in command],
+                [str(word) for word in (program, *how, url)],
                 env={**os.environ, **(options or {})},
                 capture_output=True,
                 text=True,

@@ -43,7 +43,6 @@ def facing(application: Application, http_port: int) -> Application:
 
     By host name, as on AWS, it would keep some paths (`/health`) to itself.
     """
-
     limited = with_room_for(MOST_REQUESTS, application)
 
     async def handle(scope: Scope, receive: Any, send: Any) -> None:
@@ -71,7 +70,8 @@ def with_room_for(most: int, application: Application) -> Application:
         nonlocal under_way
         if under_way >= most:
             await send({"type": "http.response.start", "status": 503, "headers": BUSY_HEADERS})
-            return await send({"type": "http.response.body", "body": BUSY})
+            await send({"type": "http.response.body", "body": BUSY})
+            return
         under_way += 1
         try:
             await application(scope, receive, send)

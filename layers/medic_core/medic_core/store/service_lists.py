@@ -37,6 +37,7 @@ SORTED_BY: Final = {
     Sort.LAST_HEARTBEAT_AT: ("COALESCE(st.last_heartbeat_at, '-infinity')", "timestamptz"),
     Sort.NEXT_DEADLINE_AT: ("COALESCE(st.alert_after, 'infinity')", "timestamptz"),
 }
+#: Whoever is not watched is asked for once more, by columns: of them there is an index, of a status there is none.
 #: A page begins after (value, id) of the last one, so that it costs the same however far it lies.
 LISTED: Final = (
     COLUMNS
@@ -48,6 +49,8 @@ LISTED: Final = (
    AND (%(tags)s::text[] IS NULL OR s.tags @> %(tags)s)
    AND (%(priorities)s::text[] IS NULL OR s.priority = ANY(%(priorities)s))
    AND (%(active)s::boolean IS NULL OR (status.status <> 'paused') = %(active)s)
+   AND ((%(active)s IS DISTINCT FROM false AND %(statuses)s IS DISTINCT FROM ARRAY['paused'])
+        OR NOT s.active OR s.paused_at IS NOT NULL)
    AND (%(muted)s::boolean IS NULL OR (COALESCE(s.muted_until, '-infinity') > now()) = %(muted)s)
    AND (%(after_id)s::bigint IS NULL
         OR ({value}, s.service_id) {beyond} (%(after_value)s::text::{type}, %(after_id)s))
