@@ -21,6 +21,7 @@ from bench import dashboard, database, measure
 from bench.heartbeats import KEY
 from medic_core.adapters import hashing
 from medic_core.flows.keys import ensure_admin_key
+from medic_core.store import counting
 from medic_core.store.connection import Database
 from tests.builders import watch_statements
 from tests.fixtures import functions as fixture
@@ -29,27 +30,29 @@ from tests.fixtures.functions import Functions, Reply
 
 SIZES = (1_000, 1_000_000)
 #: Each is called until a plan for any value could have been made of it, or for so long; then so often, or for so long.
-FIRST_CALLS, CALLS = 12, 40
-FIRST_SECONDS, SECONDS = 1.5, 1.5
-FEWEST_CALLS = 3
+FIRST_CALLS, CALLS = 12, 30
+FIRST_SECONDS, SECONDS = 0.5, 1.0
+FEWEST_CALLS = 2
 LIMITS = {f"RATE_LIMIT_{name}_REQUESTS": "1000000" for name in ("HEARTBEAT", "METRICS", "PAGE", "MANAGEMENT")}
-#: One of a hundred is in trouble, another is somebody's favourite, others are paused, muted and degraded.
+#: So many are in trouble, as many are favourites, others are paused, muted and degraded: a page full of each.
+OF_EACH = 100
 VARIETY = (
     "UPDATE medic.service_state SET health = 'down', alert_after = NULL, troubles = '{missed_heartbeat}'"
-    " WHERE service_id % 100 = 0 AND health = 'up'",
+    " WHERE service_id %% %(every)s = 0 AND health = 'up'",
     "INSERT INTO medic.alerts (service_id, heartbeat_name, kind, status, priority, because, overdue_since, opened_at,"
     " told_at, counted_until)"
     " SELECT service_id, heartbeat_name, 'missed_heartbeat', 'open', priority, 'Not heard.', now(), now(), now(), now()"
-    " FROM medic.services WHERE service_id % 100 = 0 ON CONFLICT DO NOTHING",
+    " FROM medic.services WHERE service_id %% %(every)s = 0 ON CONFLICT DO NOTHING",
     "INSERT INTO medic.alert_events (alert_id, event, at, because, consecutive_failures)"
     " SELECT alert_id, 'opened', opened_at, because, 1 FROM medic.alerts"
     " WHERE alert_id NOT IN (SELECT alert_id FROM medic.alert_events)",
     "UPDATE medic.services SET priority = 'p1', tags = '{eu}', team_id = (SELECT min(team_id) FROM medic.teams)"
-    " WHERE service_id % 100 = 1 AND tags = '{}'",
-    "UPDATE medic.services SET paused_at = now() WHERE service_id % 100 = 2 AND paused_at IS NULL",
+    " WHERE service_id %% %(every)s = 1 AND tags = '{}'",
+    "UPDATE medic.services SET paused_at = now() WHERE service_id %% %(every)s = 2 AND paused_at IS NULL",
     "UPDATE medic.services SET muted_at = now(), muted_until = now() + interval '1 day'"
-    " WHERE service_id % 100 = 3 AND muted_until IS NULL",
-    "UPDATE medic.service_state SET health = 'degraded', degraded = true WHERE service_id % 100 = 4 AND health = 'up'",
+    " WHERE service_id %% %(every)s = 3 AND muted_until IS NULL",
+    "UPDATE medic.service_state SET health = 'degraded', degraded = true"
+    " WHERE service_id %% %(every)s = 4 AND health = 'up'",
     "VACUUM ANALYZE medic.services, medic.service_state, medic.alerts, medic.alert_events",
 )
 #: Asked of the management function with a key.
@@ -104,7 +107,9 @@ def _costs(url: str, size: int) -> dict[str, Costs]:
     database.fill(url, size)
     with psycopg.connect(url, autocommit=True) as connection:
         for statement in VARIETY:
-            connection.execute(statement)
+            connection.execute(statement, {"every": size // OF_EACH})
+        with connection.transaction():
+            counting.measure(connection)
     functions = Functions(None, None, None, None)  # type: ignore[arg-type]
     databases = [functions.module(name).DATABASE for name in ("ingest", "door")]
     calls = _calls(functions, size)
@@ -126,7 +131,8 @@ def _statements(call: Callable[[], object], heard: list[list[str]]) -> int:
 def _calls(functions: Functions, size: int) -> dict[str, Callable[[], object]]:
     numbers = itertools.count()
     chosen = random.Random(size)
-    beats = ({"heartbeat_name": f"service-{chosen.randrange(5, size, 100)}", "status": "UP"} for _ in itertools.count())
+    # Of those that are well.
+    names = (f"service-{chosen.randrange(5, size, size // OF_EACH)}" for _ in itertools.count())
     new = (f"new-{size}-{number}" for number in numbers)
     browser = Dashboard(functions)
     browser.sign_in(KEY)
@@ -141,7 +147,7 @@ def _calls(functions: Functions, size: int) -> dict[str, Callable[[], object]]:
         return functions.api("POST", "/service", body, KEY)
 
     calls: dict[str, Callable[[], Reply]] = {
-        "POST /heartbeat": lambda: functions.heartbeat(next(beats), KEY),
+        "POST /heartbeat": lambda: functions.heartbeat({"heartbeat_name": next(names), "status": "UP"}, KEY),
         "POST /service": registered_by_v1,
         "POST /v2/services": registered,
         **{f"GET {path}": partial(functions.api, "GET", path, None, KEY) for path in READ},

@@ -147,12 +147,15 @@ def test_counting_reads_in_proportion_to_what_is_due(seeded: Database, world: st
 
 
 PAGE = 50
-#: Of the 20,000, twenty are not watched, and as many are urgent.
+#: Of the 20,000, twenty are not watched, as many are urgent, muted, of a team, or down.
 FEW_OF_MANY = (
     "UPDATE medic.services SET paused_at = now() WHERE service_id % 2000 = 1",
     "UPDATE medic.services SET active = false WHERE service_id % 2000 = 2",
     "UPDATE medic.services SET priority = 'p1' WHERE service_id % 1000 = 3",
-    "VACUUM ANALYZE medic.services",
+    "UPDATE medic.services SET muted_until = now() + interval '1 hour' WHERE service_id % 1000 = 4",
+    "UPDATE medic.services SET team_id = NULL WHERE service_id % 1000 <> 5",
+    "UPDATE medic.service_state SET health = 'down', alert_after = NULL WHERE service_id % 1000 = 6",
+    "VACUUM ANALYZE medic.services, medic.service_state",
 )
 
 
@@ -161,7 +164,6 @@ def with_few_of_many(seeded: Database) -> Database:
     with seeded.autocommit() as connection:
         for statement in FEW_OF_MANY:
             connection.execute(statement)
-    becomes(seeded, "nothing is due")
     return seeded
 
 
@@ -180,7 +182,19 @@ def test_a_page_of_services_reads_what_it_shows(seeded: Database, sort: Sort, *,
     assert listed(seeded, sort, descending=descending) <= PAGE + 1
 
 
-@pytest.mark.parametrize("wanted", [{"statuses": ["paused"]}, {"active": False}, {"priorities": ["p1"]}])
+@pytest.mark.parametrize(
+    "wanted",
+    [
+        {"statuses": ["paused"]},
+        {"active": False},
+        {"priorities": ["p1"]},
+        {"muted": True},
+        {"team_key": "infra"},
+        {"team_id": 1},
+        {"statuses": ["down", "new"]},
+    ],
+    ids=str,
+)
 def test_few_of_many_services_are_found_by_themselves(with_few_of_many: Database, wanted: dict[str, Any]) -> None:
     assert listed(with_few_of_many, **wanted) <= PAGE
 
