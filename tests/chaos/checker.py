@@ -9,6 +9,7 @@ import json
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +21,9 @@ from tests.chaos.journal import Entry, entries
 Row = dict[str, Any]
 #: What is heard as a sign of life.
 LIFE = {"UP", "COMPLETED"}
+NEVER = float("inf")
+#: What Medic calls silence.
+SILENT = {"missed_heartbeat", "never_reported"}
 TOLD = {"opened", "resolved"}
 ENDS = {"execution_completed", "execution_failed", "execution_cancelled"}
 #: How a step of an execution can end, and what the audit log calls that.
@@ -50,23 +54,31 @@ class Verdict:
 
 
 def check(folder: Path, database_url: str, terms: Terms) -> Verdict:
-    """Journals are read first: what they acknowledge is in the database by then."""
-    sent, acts = list(entries(folder, "client-")), list(entries(folder, "operator"))
+    """What journals acknowledge before the database is looked at is there; what is there, they have sent after it."""
+    acknowledged = {entry["marker"] for entry in _sent(folder) if 200 <= entry["status"] < 300}
+    acts = list(entries(folder, "operator"))
     received = {name: list(entries(folder, f"received-{name}")) for name in ("slack", "pagerduty", "webhook", "remedy")}
-    with psycopg.connect(database_url, row_factory=dict_row) as connection:
-        connection.isolation_level = psycopg.IsolationLevel.REPEATABLE_READ
-        rows = {name: connection.execute(query).fetchall() for name, query in QUERIES.items()}
+    rows = read(database_url)
+    sent = [{**entry, "acknowledged": entry["marker"] in acknowledged} for entry in _sent(folder)]
+    asked = sum("asked" in entry for entry in entries(folder, "operator"))
     verdict = Verdict()
     for name, wrong in (
         ("heartbeats", _heartbeats(sent, rows, verdict.figures)),
         ("silences", _silences(sent, rows, terms, verdict.figures)),
         ("alerts", _alerts(sent, rows, verdict.figures)),
         ("tellings", _tellings(rows, received, verdict.figures)),
-        ("repairs", _repairs(acts, rows, received["remedy"], verdict.figures)),
+        ("repairs", _repairs(acts, asked, rows, received["remedy"], verdict.figures)),
         ("audit", _audit(acts, rows, verdict.figures)),
     ):
         verdict.wrong += [f"{name}: {one}" for one in wrong]
     return verdict
+
+
+def read(database_url: str) -> dict[str, list[Row]]:
+    """What the database says, all at one moment."""
+    with psycopg.connect(database_url, row_factory=dict_row) as connection:
+        connection.isolation_level = psycopg.IsolationLevel.REPEATABLE_READ
+        return {name: connection.execute(query).fetchall() for name, query in QUERIES.items()}
 
 
 #: Moments as seconds since 1970, as the journals have them.
@@ -96,7 +108,10 @@ QUERIES = {
           FROM medic.remediation_audit_log WHERE execution_id IS NOT NULL ORDER BY log_id
     """,
     "outbox": "SELECT topic, subject_id FROM medic.outbox WHERE done_at IS NULL",
-    "deliveries": "SELECT alert_event_id, target_key, status FROM medic.notification_deliveries",
+    "deliveries": """
+        SELECT d.alert_event_id, d.target_key, d.channel, d.status, e.event
+          FROM medic.notification_deliveries d LEFT JOIN medic.alert_events e USING (alert_event_id)
+    """,
 }
 
 
@@ -107,14 +122,18 @@ def _by(rows: Iterable[Row], *names: str) -> dict[Any, list[Row]]:
     return found
 
 
-def _is_acknowledged(entry: Entry) -> bool:
-    return 200 <= entry["status"] < 300
+def _sent(folder: Path) -> list[Entry]:
+    """Each attempt with what came of it. One that was not answered, or not yet, has the status 0 and ends never."""
+    found: dict[str, Entry] = {}
+    for entry in entries(folder, "client-"):
+        found.setdefault(entry["marker"], {"status": 0, "answered": NEVER}).update(entry)
+    return list(found.values())
 
 
 def _heartbeats(sent: Sequence[Entry], rows: dict[str, list[Row]], figures: Counter[str]) -> Iterator[str]:
     """Each that was acknowledged is there once; nothing is there twice, nor what nobody sent."""
     figures["heartbeats sent"] = len(sent)
-    figures["heartbeats acknowledged"] = sum(map(_is_acknowledged, sent))
+    figures["heartbeats acknowledged"] = sum(entry["acknowledged"] for entry in sent)
     figures["heartbeats put off by Medic"] = sum(entry["status"] in {202, 429, 503} for entry in sent)
     of_service = _by(rows["events"], "service")
     last = {row["service"]: row["heard_at"] for row in rows["states"]}
@@ -123,7 +142,7 @@ def _heartbeats(sent: Sequence[Entry], rows: dict[str, list[Row]], figures: Coun
         if all(row["body"] for row in stored):
             yield from _marked(service, attempts, stored)
         else:
-            least, most = sum(map(_is_acknowledged, attempts)), len(attempts)
+            least, most = sum(entry["acknowledged"] for entry in attempts), len(attempts)
             if not least <= len(stored) <= most:
                 yield f"{service}: {least} acknowledged of {most} sent, {len(stored)} recorded"
         heard = max((row["at"] for row in stored if row["kind"] in LIFE), default=None)
@@ -135,7 +154,7 @@ def _marked(service: str, attempts: Sequence[Entry], stored: Sequence[Row]) -> I
     found = Counter((json.loads(row["body"])["marker"], row["kind"]) for row in stored)
     tried = {(entry["marker"], entry["kind"]) for entry in attempts}
     for entry in attempts:
-        if _is_acknowledged(entry) and not found[entry["marker"], entry["kind"]]:
+        if entry["acknowledged"] and not found[entry["marker"], entry["kind"]]:
             yield f"{service}: {entry['marker']} was acknowledged with {entry['status']} and is lost"
     yield from (f"{service}: {marker} is recorded {count} times" for (marker, _), count in found.items() if count > 1)
     yield from (f"{service}: {marker} ({kind}) was never sent" for marker, kind in found if (marker, kind) not in tried)
@@ -143,8 +162,8 @@ def _marked(service: str, attempts: Sequence[Entry], stored: Sequence[Row]) -> I
 
 def _silences(sent: Sequence[Entry], rows: dict[str, list[Row]], terms: Terms, figures: Counter[str]) -> Iterator[str]:
     """A service that said nothing for long was missed; one that was heard was not."""
-    missed = _by((row for row in rows["alerts"] if row["kind"] == "missed_heartbeat"), "service")
-    end = max(entry["answered"] for entry in sent)
+    missed = _by((row for row in rows["alerts"] if row["kind"] in SILENT), "service")
+    end = max(entry["answered"] for entry in sent if entry["answered"] != NEVER)
     for service, attempts in _by(sent, "service").items():
         lives = sorted((entry for entry in attempts if entry["kind"] in LIFE), key=lambda entry: float(entry["sent"]))
         for before, after in zip(lives, [*lives[1:], None], strict=True):
@@ -158,7 +177,7 @@ def _silences(sent: Sequence[Entry], rows: dict[str, list[Row]], terms: Terms, f
             figures["alerts for silence"] += 1
             # Whatever the moment between sending and answer was that counted, the deadline was after the alert.
             since = alert["opened_at"] - terms.allowed + terms.skew
-            heard = [one for one in lives if _is_acknowledged(one) and one["sent"] > since]
+            heard = [one for one in lives if one["acknowledged"] and one["sent"] > since]
             if any(one["answered"] < alert["opened_at"] for one in heard):
                 yield f"{service}: alert {alert['alert_id']} at {alert['opened_at']:.1f} although it was heard"
 
@@ -169,22 +188,24 @@ def _alerts(sent: Sequence[Entry], rows: dict[str, list[Row]], figures: Counter[
     of_service = _by(sent, "service")
     for (service, kind), alerts in _by(rows["alerts"], "service", "kind").items():
         signs = [entry for entry in of_service[service] if entry["kind"] in LIFE]
-        for first, second in zip(alerts, alerts[1:], strict=False):
+        for first, second in pairwise(alerts):
             if not any(first["opened_at"] < sign["answered"] and sign["sent"] < second["opened_at"] for sign in signs):
                 yield f"{service}: {first['alert_id']} and {second['alert_id']} are both {kind}, of one trouble"
-        *_, last = alerts
-        if last["resolved_at"] is None and any(
-            _is_acknowledged(sign) and sign["sent"] > last["opened_at"] for sign in signs
-        ):
+        last = alerts[-1]
+        is_heard = any(sign["acknowledged"] and sign["sent"] > last["opened_at"] for sign in signs)
+        if last["resolved_at"] is None and is_heard:
             yield f"{service}: alert {last['alert_id']} ({kind}) is open although it was heard since"
-        for alert in alerts:
-            said = [entry for entry in of_service[service] if entry["sent"] < alert["opened_at"]]
-            if kind == "reported_down" and not any(entry["kind"] == "DOWN" for entry in said):
-                yield f"{service}: alert {alert['alert_id']} although it never said that it was down"
-    downs = _by((row for row in rows["alerts"] if row["kind"] == "reported_down"), "service")
+    yield from _said_to_be_down(of_service, _by(rows["alerts"], "service", "kind"))
+
+
+def _said_to_be_down(of_service: dict[str, list[Entry]], alerts: dict[Any, list[Row]]) -> Iterator[str]:
     for service, attempts in of_service.items():
-        if any(entry["kind"] == "DOWN" and _is_acknowledged(entry) for entry in attempts) and not downs[service]:
+        downs, told = [one for one in attempts if one["kind"] == "DOWN"], alerts[service, "reported_down"]
+        if any(one["acknowledged"] for one in downs) and not told:
             yield f"{service}: said that it was down, and no alert"
+        for alert in told:
+            if not any(one["sent"] < alert["opened_at"] for one in downs):
+                yield f"{service}: alert {alert['alert_id']} although it never said that it was down"
 
 
 def _tellings(rows: dict[str, list[Row]], received: dict[str, list[Entry]], figures: Counter[str]) -> Iterator[str]:
@@ -193,12 +214,12 @@ def _tellings(rows: dict[str, list[Row]], received: dict[str, list[Entry]], figu
     yield from (
         f"delivery of {row['alert_event_id']} to {row['target_key']} is {row['status']}"
         for row in rows["deliveries"]
-        if row["status"] != "success"
+        if row["status"] != "success" and not (row["status"] == "skipped" and _may_be_skipped(row))
     )
     figures["messages received"] = sum(map(len, received.values()))
     service_of = {row["alert_id"]: row["service"] for row in rows["alerts"]}
     yield from _webhooks(rows, received["webhook"], service_of, figures)
-    yield from _incidents(rows, received["pagerduty"], service_of)
+    yield from _incidents(rows, received["pagerduty"])
     said = " ".join(str(entry["content"]) for entry in received["slack"])
     for event in rows["alert_events"]:
         service = service_of.get(event["alert_id"])
@@ -206,44 +227,54 @@ def _tellings(rows: dict[str, list[Row]], received: dict[str, list[Entry]], figu
             yield f"Slack never heard of {service}"
 
 
+def _may_be_skipped(delivery: Row) -> bool:
+    """A question that was decided before it was told; an end that would close the incident of a newer alert."""
+    return delivery["alert_event_id"] is None or (
+        delivery["channel"] == "pagerduty" and delivery["event"] == "resolved"
+    )
+
+
 def _webhooks(
     rows: dict[str, list[Row]], received: Sequence[Entry], service_of: dict[int, str], figures: Counter[str]
 ) -> Iterator[str]:
     heard: dict[tuple[int, str], list[Entry]] = defaultdict(list)
     for entry in received:
-        if entry["content"]["type"].startswith("alert."):
-            heard[entry["content"]["data"]["alert_id"], entry["content"]["type"].removeprefix("alert.")].append(entry)
-    for event in rows["alert_events"]:
-        if event["event"] in TOLD and event["alert_id"] in service_of and not heard[event["alert_id"], event["event"]]:
-            yield f"the webhook never heard that alert {event['alert_id']} was {event['event']}"
-    for (alert_id, event_name), them in heard.items():
-        figures["repeated messages"] += len(them) - 1
+        what, event = entry["content"]["type"].split(".")
+        if what == "alert" and event in TOLD:
+            heard[entry["content"]["data"]["alert_id"], event].append(entry)
+    for row in rows["alert_events"]:
+        if row["event"] in TOLD and row["alert_id"] in service_of and not heard[row["alert_id"], row["event"]]:
+            yield f"the webhook never heard that alert {row['alert_id']} was {row['event']}"
+    for (alert_id, event), them in list(heard.items()):
         ids = {entry["key"] for entry in them}
-        if len(ids) > 1 and event_name in TOLD:
-            yield f"the webhook heard that alert {alert_id} was {event_name} under {len(ids)} ids"
-    for alert_id in {alert_id for alert_id, _ in heard}:
-        opened, resolved = heard[alert_id, "opened"], heard[alert_id, "resolved"]
-        if opened and resolved and resolved[0]["at"] < opened[0]["at"]:
+        figures["repeated messages"] += max(0, len(them) - 1)
+        if len(ids) > 1:
+            yield f"the webhook heard that alert {alert_id} was {event} under {len(ids)} ids"
+        opened = heard[alert_id, "opened"] if event == "resolved" else []
+        if opened and them and them[0]["at"] < opened[0]["at"]:
             yield f"the webhook heard of the end of alert {alert_id} before its beginning"
 
 
-def _incidents(rows: dict[str, list[Row]], received: Sequence[Entry], service_of: dict[int, str]) -> Iterator[str]:
-    keys: dict[str, Counter[str]] = defaultdict(Counter)
+def _incidents(rows: dict[str, list[Row]], received: Sequence[Entry]) -> Iterator[str]:
+    """A service has one incident at a time, under one key: open while an alert of it is."""
+    said: dict[str, list[str]] = defaultdict(list)
     for entry in received:
-        keys[entry["content"]["dedup_key"]][entry["content"]["event_action"]] += 1
-    for event in rows["alert_events"]:
-        service = service_of.get(event["alert_id"])
-        action = {"opened": "trigger", "resolved": "resolve"}.get(event["event"])
-        if service is not None and action is not None:
-            mine = [key for key in keys if key.endswith(f"-{service}")]
-            if not any(keys[key][action] for key in mine):
-                yield f"PagerDuty never heard that alert {event['alert_id']} of {service} was {event['event']}"
-            if len(mine) > 1:
-                yield f"PagerDuty heard of {service} under {len(mine)} keys: {mine}"
+        said[entry["content"]["dedup_key"]].append(entry["content"]["event_action"])
+    opened = {row["alert_id"] for row in rows["alert_events"] if row["event"] == "opened"}
+    for service, alerts in _by((row for row in rows["alerts"] if row["alert_id"] in opened), "service").items():
+        mine = [key for key in said if key.endswith(f"-{service}")]
+        if len(mine) > 1:
+            yield f"PagerDuty heard of {service} under {len(mine)} keys: {mine}"
+        actions = said[mine[0]] if mine else []
+        if actions.count("trigger") < len(alerts):
+            yield f"PagerDuty heard of {actions.count('trigger')} of {len(alerts)} alerts of {service}"
+        last = "resolve" if all(alert["resolved_at"] for alert in alerts) else "trigger"
+        if actions[-1:] != [last]:
+            yield f"the last that PagerDuty heard of {service} is no {last}: {actions}"
 
 
 def _repairs(
-    acts: Sequence[Entry], rows: dict[str, list[Row]], received: Sequence[Entry], figures: Counter[str]
+    acts: Sequence[Entry], asked: int, rows: dict[str, list[Row]], received: Sequence[Entry], figures: Counter[str]
 ) -> Iterator[str]:
     """Each that was acknowledged is there and ended; what may not be repeated was done once."""
     executions = {row["execution_id"]: row for row in rows["executions"]}
@@ -253,9 +284,8 @@ def _repairs(
     yield from (f"execution {one} was acknowledged and is lost" for one in started if one not in executions)
     yield from (f"execution {one} was started under {count} keys" for one, count in started.items() if count > 1)
     by_hand = sum(row["cause"] == "api" for row in executions.values())
-    attempted = sum("asked" in entry for entry in acts)
-    if by_hand > attempted:
-        yield f"{by_hand} executions were started by hand, and {attempted} asked for"
+    if by_hand > asked:
+        yield f"{by_hand} executions were started by hand, and {asked} asked for"
     for row in executions.values():
         if row["outcome"] is None:
             yield f"execution {row['execution_id']} is still {row['status']}"
@@ -304,7 +334,7 @@ def _audit(acts: Sequence[Entry], rows: dict[str, list[Row]], figures: Counter[s
         for step in steps[execution_id]:
             action = STEP_ENDS.get(step["status"])
             if action is not None and found[action, step["step_index"]] < 1:
-                yield f"step {step['step_index']} of execution {execution_id} {step['status']}, and its log does not say so"
+                yield f"execution {execution_id} does not say that step {step['step_index']} is {step['status']}"
         doubled = [key for key, count in found.items() if count > 1 and key[0] in STEP_ENDS.values()]
         yield from (f"execution {execution_id} says twice that step {index} {action}" for action, index in doubled)
     approved = {entry["approved"] for entry in acts if "approved" in entry}

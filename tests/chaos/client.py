@@ -19,6 +19,7 @@ import urllib3
 from tests.chaos.journal import Journal
 from tests.chaos.plan import Kind
 
+WITH_A_KEY = {Kind.KEYED, Kind.JOB, Kind.FAILING}
 PAUSE_SECONDS = 1.0
 PATIENCE_SECONDS = 10.0
 
@@ -57,19 +58,15 @@ class Client:
     def _send(self, kind: str, run_id: str | None) -> None:
         self._sent += 1
         marker = f"{self._service['name']}/{self._sent}"
-        entry = {"service": self._service["name"], "marker": marker, "kind": kind, "sent": time.time()}
-        entry["status"] = self._answer(kind, marker, run_id)
-        self._journal.note({**entry, "answered": time.time()})
+        self._journal.note({"service": self._service["name"], "marker": marker, "kind": kind, "sent": time.time()})
+        self._journal.note({"marker": marker, "status": self._answer(kind, marker, run_id), "answered": time.time()})
 
     def _answer(self, kind: str, marker: str, run_id: str | None) -> int:
         """0 where there was none."""
         body: dict[str, Any] = {"status": kind, "marker": marker, **({"run_id": run_id} if run_id else {})}
-        headers = {}
         if self._service["kind"] == Kind.KEYED:
-            body, headers = (
-                {"heartbeat_name": self._service["name"], "status": kind},
-                {"X-API-Key": self._service["key"]},
-            )
+            body = {"heartbeat_name": self._service["name"], "status": kind}
+        headers = {"X-API-Key": self._service["key"]} if self._service["kind"] in WITH_A_KEY else {}
         try:
             return self._pool.request("POST", self._service["url"], body=json.dumps(body), headers=headers).status
         except urllib3.exceptions.HTTPError:

@@ -21,7 +21,18 @@ class Clock:
         self.move(0)
         if COMPILER is not None:
             where = f'-DCLOCK_FILE="{self._file}"'
-            command = [COMPILER, "-shared", "-fPIC", "-O2", "-Wall", "-Werror", where, "-o", self._library, SOURCE]
+            command = [
+                COMPILER,
+                "-shared",
+                "-fPIC",
+                "-O2",
+                "-Wall",
+                "-Werror",
+                where,
+                "-o",
+                str(self._library),
+                str(SOURCE),
+            ]
             subprocess.run(command, check=True)
 
     @property

@@ -82,8 +82,13 @@ class Operator:
 def main(folder: Path) -> None:
     """SIGUSR1: start nothing more, but decide what is undecided. SIGTERM: end."""
     full, ending = threading.Event(), threading.Event()
+
+    def end(*_: object) -> None:
+        full.set()
+        ending.set()
+
     signal.signal(signal.SIGUSR1, lambda *_: full.set())
-    signal.signal(signal.SIGTERM, lambda *_: (full.set(), ending.set()))
+    signal.signal(signal.SIGTERM, end)
     operator = Operator(folder)
     operator.work(full)
     operator.decide_the_rest(ending)

@@ -37,7 +37,7 @@ class Kind(StrEnum):
     """How a service behaves."""
 
     STEADY = "steady"  #: pings all the time
-    KEYED = "keyed"  #: the same, through the API with a key
+    KEYED = "keyed"  #: is reported by name, with a key
     JOB = "job"  #: starts and completes runs
     MORTAL = "mortal"  #: falls silent, for good or for long
     CURABLE = "curable"  #: falls silent until somebody restarts it

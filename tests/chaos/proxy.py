@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import threading
+from collections.abc import Callable
 from contextlib import suppress
 
 from local.servers import free_port
@@ -33,15 +34,19 @@ class Proxy:
 
     def drop(self) -> None:
         """The connections that there are stay open, and nothing goes through them again."""
-        self._loop.call_soon_threadsafe(lambda: [link.drop() for link in self._links])
+        self._loop.call_soon_threadsafe(self._each, _Link.drop)
 
     def reset(self) -> None:
         """The connections that there are end, without a goodbye."""
-        self._loop.call_soon_threadsafe(lambda: [link.cut() for link in self._links])
+        self._loop.call_soon_threadsafe(self._each, _Link.cut)
 
     def close(self) -> None:
         self.reset()
         self._loop.call_soon_threadsafe(self._loop.stop)
+
+    def _each(self, deed: Callable[[_Link], None]) -> None:
+        for link in list(self._links):
+            deed(link)
 
     def _run(self) -> None:
         self._loop.run_until_complete(asyncio.start_server(self._connected, "127.0.0.1", self.port))

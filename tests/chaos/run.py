@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import shutil
+import json
 import threading
 import time
 from collections.abc import Callable, Sequence
@@ -12,10 +12,10 @@ from pathlib import Path
 import psycopg
 
 from tests.chaos import faults
-from tests.chaos.checker import Terms, Verdict, check
+from tests.chaos.checker import Terms, Verdict, check, read
+from tests.chaos.disk import a_disk
 from tests.chaos.plan import EVERY_SECONDS, GRACE_SECONDS, JUMP_SECONDS, OWED_AFTER_SECONDS, Fault, Plan
 from tests.chaos.system import System
-from tests.fixtures.postgres import a_folder
 
 TERMS = Terms(EVERY_SECONDS + GRACE_SECONDS, OWED_AFTER_SECONDS, JUMP_SECONDS)
 #: So long it may take until all is well again: a spool holds for minutes where its function was killed with messages.
@@ -32,19 +32,15 @@ class Result:
 
 
 def run(plan: Plan, folder: Path, say: Say, look: Callable[[System], None] = lambda _: None) -> Result:
-    """`folder` gets the journals and logs. `look` is called when all is over, while the servers still run."""
-    data = a_folder("medic-chaos-")
-    data.chmod(0o755)
-    try:
-        with System(plan, folder, data) as system:
-            say(f"Medic runs at {system.medic.port}; {len(plan.services)} services")
-            system.prepare()
-            _break(plan, system, say)
-            result = _settle(system, say)
-            look(system)
-            return result
-    finally:
-        shutil.rmtree(data, ignore_errors=True)
+    """`folder` gets the journals and logs. `look` is called when Medic has stopped, and its database has not."""
+    with a_disk() as disk, System(plan, folder, disk) as system:
+        say(f"Medic runs at {system.medic.port}; {len(plan.services)} services")
+        system.prepare()
+        _break(plan, system, say)
+        result = _settle(system, say)
+        system.medic.stop()
+        look(system)
+        return result
 
 
 def _break(plan: Plan, system: System, say: Say) -> None:
@@ -59,9 +55,12 @@ def _break(plan: Plan, system: System, say: Say) -> None:
         except BaseException as error:
             broken.append(error)
 
-    threads = [threading.Thread(target=follow, args=(timeline,)) for timeline in plan.faults]
+    servers, *others = plan.faults
+    threads = [threading.Thread(target=follow, args=(timeline,)) for timeline in others]
     for thread in threads:
         thread.start()
+    # Here: a server ends with the thread that started it.
+    follow(servers)
     for thread in threads:
         thread.join()
     if broken:
@@ -75,21 +74,22 @@ def _settle(system: System, say: Say) -> Result:
     # Until then it need not have noticed the last that fell silent.
     began = time.monotonic()
     owed = min(TERMS.allowed + TERMS.owed_after, PATIENCE_SECONDS)
-    wrong: list[str] = []
+    before = 0
     while time.monotonic() < began + PATIENCE_SECONDS:
         time.sleep(LOOK_SECONDS)
         system.write_received()
         wrong = _look(system).wrong
-        say(
-            f"{time.monotonic() - began:6.1f} s after the last fault: {len(wrong)} things are not as they should be"
-            + (f", like {wrong[0]}" if wrong else "")
-        )
+        if len(wrong) != before:
+            like = f", like {wrong[0]}" if wrong else ""
+            say(f"{time.monotonic() - began:.0f} s after the last fault {len(wrong)} things are not right yet{like}")
+            before = len(wrong)
         if not wrong and (time.monotonic() > began + owed or _all_missed(system)):
             break
     settled_after = time.monotonic() - began
     system.silence()
     time.sleep(1)
     system.write_received()
+    (system.folder / "database.json").write_text(json.dumps(read(system.database_url), indent=1))
     return Result(_look(system), settled_after)
 
 

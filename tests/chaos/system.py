@@ -15,6 +15,7 @@ from typing import Any
 from local import servers
 from local.servers import Server
 from tests.chaos.clock import Clock
+from tests.chaos.disk import Disk
 from tests.chaos.plan import EVERY_SECONDS, GRACE_SECONDS, Kind, Plan, Service
 from tests.chaos.proxy import Proxy
 from tests.fixtures.functions import ADMIN_KEY
@@ -30,11 +31,11 @@ SCRIPT = "echo repairing for $EXECUTION_ID; sleep 1; echo done"
 class System:
     """Use as a context manager; `folder` keeps journals and logs."""
 
-    def __init__(self, plan: Plan, folder: Path, data: Path) -> None:
-        self.plan, self.folder = plan, folder
+    def __init__(self, plan: Plan, folder: Path, disk: Disk) -> None:
+        self.plan, self.folder, self.disk = plan, folder, disk
         self._began_monotonic, self._began = time.monotonic(), time.time()
-        self.postgres, database_url = servers.postgres(data)
-        found = servers.redis(data)
+        self.postgres, database_url = servers.postgres(disk.folder)
+        found = servers.redis(folder)
         assert found is not None
         self.redis, _ = found
         self.proxies = {"postgres": Proxy(self.postgres.port), "redis": Proxy(self.redis.port)}
@@ -133,10 +134,14 @@ class System:
             "schedule": {"kind": "interval", "every_seconds": EVERY_SECONDS},
             "grace_period_seconds": GRACE_SECONDS,
         }
-        self._asked("/v2/services", body)
-        return (
-            f"{self._url}/heartbeat" if service.kind is Kind.KEYED else self._url + self.medic.ping_path(service.name)
-        )
+        service_id = self._asked("/v2/services", body)["service_id"]
+        match service.kind:
+            case Kind.KEYED:
+                return f"{self._url}/heartbeat"
+            case Kind.JOB | Kind.FAILING:
+                return f"{self._url}/v2/heartbeat/{service_id}"
+            case _:
+                return self._url + self.medic.ping_path(service.name)
 
     def _write_playbooks(self) -> list[dict[str, Any]]:
         self._asked("/v2/scripts", {"name": "tidy", "content": SCRIPT, "timeout_seconds": 30})
