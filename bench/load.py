@@ -76,6 +76,13 @@ class Step:
         return self.count(TAKEN) == len(self.outcomes) and self.taken_per_second >= HELD * self.offered.rate
 
 
+NOTE = """
+The emulator stands for API Gateway and Lambda in one process of Python, beside its functions, the database and the
+clients on one machine. Of many requests at once it takes 200 and tells the next 503; those that it has not even come to
+hear wait to be connected, and give up after 10 s.
+"""
+
+
 def report() -> str:
     with _running() as (medic, url):
         run = Run(medic, url)
@@ -94,7 +101,7 @@ def report() -> str:
     return "\n".join(
         [
             _table_of_steps([*steps, before, burst, after]),
-            _table_of_cores([*steps, burst]),
+            _table_of_cores([*steps, burst]) + NOTE,
             _verdicts(steps, before, burst, after, counted),
             saturation.report(),
         ]

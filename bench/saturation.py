@@ -46,6 +46,10 @@ SELECT pid, CASE WHEN state = 'active' AND backend_type = 'client backend'
                  THEN COALESCE(wait_event_type || ': ' || wait_event, 'running') END
   FROM pg_stat_activity WHERE pid <> pg_backend_pid()
 """
+NOTE = """
+Sessions were looked at every 20 ms: `WalSync` is a commit that waits for the log to be on disk, `WALWrite` one that
+waits behind it, to be flushed with the next. The last row is what the machine does where nobody waits for the disk.
+"""
 
 
 @dataclass
@@ -107,7 +111,7 @@ def report() -> str:
         "WAL bytes per commit", "what sessions were at",
     )  # fmt: skip
     title = f"Heartbeats without HTTP, {SERVICES:,} services, {SECONDS} s each, {os.cpu_count()} cores"
-    return measure.table(title, columns, shown)
+    return measure.table(title, columns, shown) + NOTE
 
 
 @contextmanager
