@@ -171,7 +171,7 @@ def _silences(sent: Sequence[Entry], rows: dict[str, list[Row]], terms: Terms, f
             if until - before["answered"] <= terms.allowed + terms.owed_after:
                 continue
             figures["silences"] += 1
-            if not any(before["sent"] < alert["opened_at"] <= until for alert in missed[service]):
+            if not any(_is_open(alert, before["answered"], until) for alert in missed[service]):
                 yield f"{service}: silent for {until - before['answered']:.0f} s, and no alert"
         for alert in missed[service]:
             figures["alerts for silence"] += 1
@@ -180,6 +180,11 @@ def _silences(sent: Sequence[Entry], rows: dict[str, list[Row]], terms: Terms, f
             heard = [one for one in lives if one["acknowledged"] and one["sent"] > since]
             if any(one["answered"] < alert["opened_at"] for one in heard):
                 yield f"{service}: alert {alert['alert_id']} at {alert['opened_at']:.1f} although it was heard"
+
+
+def _is_open(alert: Row, since: float, until: float) -> bool:
+    """At some moment in between."""
+    return alert["opened_at"] <= until and (alert["resolved_at"] is None or alert["resolved_at"] > since)
 
 
 def _alerts(sent: Sequence[Entry], rows: dict[str, list[Row]], figures: Counter[str]) -> Iterator[str]:

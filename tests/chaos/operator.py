@@ -29,14 +29,15 @@ class Operator:
         self._pool = urllib3.PoolManager(retries=False, timeout=PATIENCE_SECONDS)
         self._undecided: set[int] = set()
 
-    def work(self, ending: threading.Event) -> None:
+    def work(self, full: threading.Event, ending: threading.Event) -> None:
+        """Start one after another until it is `full`; whatever was asked for is asked for until it is acknowledged."""
         number = 0
-        while not ending.is_set():
+        while not full.is_set():
             playbook = self._task["playbooks"][number % len(self._task["playbooks"])]
             self._start(playbook, f"chaos-{number}", ending)
             number += 1
             self._decide()
-            ending.wait(PAUSE_SECONDS)
+            full.wait(PAUSE_SECONDS)
 
     def decide_the_rest(self, ending: threading.Event) -> None:
         while self._undecided and not ending.wait(PAUSE_SECONDS):
@@ -90,7 +91,7 @@ def main(folder: Path) -> None:
     signal.signal(signal.SIGUSR1, lambda *_: full.set())
     signal.signal(signal.SIGTERM, end)
     operator = Operator(folder)
-    operator.work(full)
+    operator.work(full, ending)
     operator.decide_the_rest(ending)
 
 

@@ -17,11 +17,12 @@ class Proxy:
         self.port = free_port()
         self._to = port
         self._loop = asyncio.new_event_loop()
-        self._open = asyncio.Event()
+        self._open, self._closing = asyncio.Event(), asyncio.Event()
         self._open.set()
         self._links: set[_Link] = set()
         self._listens = threading.Event()
-        threading.Thread(target=self._run, daemon=True).start()
+        self._thread = threading.Thread(target=self._run, daemon=True)
+        self._thread.start()
         self._listens.wait()
 
     def stall(self) -> None:
@@ -41,17 +42,23 @@ class Proxy:
         self._loop.call_soon_threadsafe(self._each, _Link.cut)
 
     def close(self) -> None:
-        self.reset()
-        self._loop.call_soon_threadsafe(self._loop.stop)
+        self._loop.call_soon_threadsafe(self._closing.set)
+        self._thread.join()
 
     def _each(self, deed: Callable[[_Link], None]) -> None:
         for link in list(self._links):
             deed(link)
 
     def _run(self) -> None:
-        self._loop.run_until_complete(asyncio.start_server(self._connected, "127.0.0.1", self.port))
+        with asyncio.Runner(loop_factory=lambda: self._loop) as runner:
+            runner.run(self._serve())
+
+    async def _serve(self) -> None:
+        server = await asyncio.start_server(self._connected, "127.0.0.1", self.port)
         self._listens.set()
-        self._loop.run_forever()
+        await self._closing.wait()
+        server.close()
+        self._each(_Link.cut)
 
     async def _connected(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         await self._open.wait()

@@ -5,7 +5,8 @@ from __future__ import annotations
 import json
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -13,7 +14,7 @@ import psycopg
 
 from tests.chaos import faults
 from tests.chaos.checker import Terms, Verdict, check, read
-from tests.chaos.disk import a_disk
+from tests.chaos.disk import Disk, a_disk
 from tests.chaos.plan import EVERY_SECONDS, GRACE_SECONDS, JUMP_SECONDS, OWED_AFTER_SECONDS, Fault, Plan
 from tests.chaos.system import System
 
@@ -31,16 +32,22 @@ class Result:
     settled_after: float
 
 
-def run(plan: Plan, folder: Path, say: Say, look: Callable[[System], None] = lambda _: None) -> Result:
-    """`folder` gets the journals and logs. `look` is called when Medic has stopped, and its database has not."""
-    with a_disk() as disk, System(plan, folder, disk) as system:
+def run(plan: Plan, folder: Path, say: Say) -> Result:
+    """`folder` gets the journals and logs."""
+    with a_disk() as disk, aftermath(plan, folder, disk, say) as (result, _):
+        return result
+
+
+@contextmanager
+def aftermath(plan: Plan, folder: Path, disk: Disk, say: Say) -> Iterator[tuple[Result, str]]:
+    """What came of a run, and the URL of its database, while Medic has stopped and its database has not."""
+    with System(plan, folder, disk) as system:
         say(f"Medic runs at {system.medic.port}; {len(plan.services)} services")
         system.prepare()
         _break(plan, system, say)
         result = _settle(system, say)
         system.medic.stop()
-        look(system)
-        return result
+        yield result, system.database_url
 
 
 def _break(plan: Plan, system: System, say: Say) -> None:
