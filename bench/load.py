@@ -29,6 +29,8 @@ STEP_SECONDS = 5
 BURST, BURST_SECONDS, QUIET_SECONDS = 4, 4, 20
 #: Of a rate that is held, everything is taken, and so much of it while requests still come.
 HELD = 0.95
+#: So many seconds as before are a recovery.
+IN_A_ROW = 3
 TAKEN = frozenset({"200", "201", "202"})
 REFUSED = frozenset({"429", "503"})
 #: Nothing was heard: the client gave up while its request waited.
@@ -190,13 +192,13 @@ def _outcomes(order: Order) -> list[Outcome]:
 
 
 def recovered_after(after: Sequence[Outcome], usual: float, *, since: float) -> float | None:
-    """Seconds from `since` until each second's requests were all taken, and 99 of 100 in twice the usual time again."""
+    """Seconds from `since` until, for some seconds in a row, all was taken, and 99 of 100 in twice the usual time."""
     seconds: dict[int, list[Outcome]] = {}
     for one in after:
         seconds.setdefault(int(one.due - since), []).append(one)
-    bad = [second for second, found in seconds.items() if not _is_usual(found, usual)]
-    last = max(bad, default=-1)
-    return None if last == max(seconds) else float(last + 1)
+    are_usual = [_is_usual(seconds[second], usual) for second in sorted(seconds)]
+    beginnings = range(len(are_usual) - IN_A_ROW + 1)
+    return next((float(second) for second in beginnings if all(are_usual[second : second + IN_A_ROW])), None)
 
 
 def _is_usual(found: Sequence[Outcome], usual: float) -> bool:

@@ -68,18 +68,31 @@ def test_a_late_phase_is_counted_from_its_own_begin() -> None:
     assert Step(Phase(10, 1), outcomes(*[0.01] * 10, began=7.0), {}).taken_per_second == 10
 
 
-def test_it_has_recovered_after_the_last_second_that_was_unlike_before() -> None:
-    slow, quick = outcomes(*[1.0] * 10, began=5), outcomes(*[0.01] * 10, began=6)
-    slow_again, quick_again = outcomes(*[1.0] * 10, began=7), outcomes(*[0.01] * 10, began=8)
-    after = [*slow, *quick, *slow_again, *quick_again]
-    assert recovered_after(after, 0.01, since=5) == 3
-    assert recovered_after(quick, 0.01, since=6) == 0
-    assert recovered_after(after[:-10], 0.01, since=5) is None
+def seconds(*each: tuple[float, str]) -> list[Outcome]:
+    """Ten requests in each second, which took so long and ended so."""
+    return [
+        one for second, (took, status) in enumerate(each) for one in outcomes(*[took] * 10, status=status, began=second)
+    ]
 
 
-def test_a_quick_refusal_is_no_recovery() -> None:
-    refused, quick = outcomes(*[0.001] * 10, status="503"), outcomes(*[0.01] * 10, began=1)
-    assert recovered_after([*refused, *quick], 0.01, since=0) == 1
+QUICK, SLOW, REFUSED = (0.01, "201"), (1.0, "201"), (0.001, "503")
+
+
+@pytest.mark.parametrize(
+    ("each", "expected"),
+    [
+        ([QUICK] * 3, 0),
+        ([SLOW, QUICK, QUICK, SLOW, QUICK, QUICK, QUICK, SLOW], 4),
+        ([REFUSED, QUICK, QUICK, QUICK], 1),
+        ([QUICK, QUICK, SLOW], None),
+        ([REFUSED] * 5, None),
+    ],
+)
+def test_it_has_recovered_once_some_seconds_in_a_row_are_as_before(
+    each: list[tuple[float, str]], expected: float | None
+) -> None:
+    later = [one._replace(due=one.due + 7) for one in seconds(*each)]
+    assert recovered_after(later, 0.01, since=7) == expected
 
 
 @pytest.mark.parametrize(("share", "expected"), [(0.5, 501), (0.99, 991), (0.999, 1000)])
