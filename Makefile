@@ -6,6 +6,7 @@ PIP := $(PY) -m pip --disable-pip-version-check --no-input
 # Nothing is asked of anybody's account, and nobody is told that it ran.
 TEMPLATES := $(addprefix infra/,template.yaml data.yaml alarms.yaml)
 SAM := AWS_DEFAULT_REGION=us-east-1 SAM_CLI_TELEMETRY=0 $(VENV)/sam/bin/sam
+SOURCES := layers/medic_core:functions/heartbeat:functions/monitor:functions/router:functions/management:functions/playbook_steps/engine:functions/playbook_steps/script_runner
 FUNCTIONS := functions/router functions/management
 # Where tests are that send parsers anything at all.
 PARSERS := tests/fuzz tests/unit/access tests/unit/api tests/unit/adapters/test_spool.py tests/unit/observing \
@@ -16,7 +17,7 @@ LOCK := $(VENV)/bin/uv pip compile --quiet --universal --python-version 3.11 --g
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help run test fuzz pictures build contract sam-local scan lint format bench migrate lock clean
+.PHONY: help run test fuzz chaos pictures build contract sam-local scan lint format bench migrate lock clean
 
 help: ## Show this
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -30,6 +31,9 @@ test: $(VENV)/run.done $(VENV)/test.done ## Run the tests (T=tests/unit for one 
 fuzz: $(VENV)/run.done $(VENV)/test.done ## Send every parser what nobody means, and look for answers that contradict the description (EXAMPLES=200)
 	@MEDIC_FUZZ_EXAMPLES=$$((50 * $(or $(EXAMPLES),200))) $(PY) -m pytest $(PARSERS) --timeout 3600
 	@MEDIC_FUZZ_EXAMPLES=$(or $(EXAMPLES),200) $(PY) -m pytest tests/system/test_description.py --timeout 3600
+
+chaos: $(VENV)/run.done $(VENV)/test.done ## Kill, freeze and cut off parts of a running Medic for minutes, and check what it promised (SEED=7 SECONDS=180 RUNS=1)
+	@PYTHONPATH=$(SOURCES) $(PY) -m tests.chaos $(if $(SEED),--seed $(SEED)) $(if $(SECONDS),--seconds $(SECONDS)) $(if $(RUNS),--runs $(RUNS))
 
 pictures: $(VENV)/run.done $(VENV)/test.done ## Photograph the pages anew for docs/images, and write what they take (needs chromium)
 	@MEDIC_PICTURES=1 $(PY) -m pytest tests/system/test_browser.py tests/pictures \

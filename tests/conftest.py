@@ -25,7 +25,10 @@ settings.load_profile("gate" if os.environ.get("CI") else "anywhere")
 
 HAS_REDIS = servers.redis(ROOT) is not None
 #: A Python without a wheel of Redis, on a machine without Redis, has nothing to run these on; the header says so.
-NEEDS_REDIS = ["integration/test_key_cache.py", "integration/test_limiters.py", "integration/test_limits_together.py"]
+NEEDS_REDIS = [
+    *("chaos/test_checker.py", "chaos/test_run.py"),
+    *("integration/test_key_cache.py", "integration/test_limiters.py", "integration/test_limits_together.py"),
+]
 HAS_BROWSER = any(shutil.which(name) for name in ("chromium", "chromium-browser", "google-chrome"))
 NEEDS_BROWSER = ["system/test_browser.py", "system/test_dashboard_pages.py", "system/test_dashboard_walk.py"]
 #: Debian puts it where only root looks.
@@ -46,6 +49,7 @@ pytest_plugins = [
     "tests.fixtures.receivers",
     "tests.fixtures.routing",
     "tests.fixtures.processes",
+    "tests.fixtures.clients",
     "tests.fixtures.dashboard",
     "tests.fixtures.bridge",
     "tests.fixtures.worlds",

@@ -29,14 +29,18 @@ class Client:
 
     def __init__(self, journal: Journal, pool: urllib3.PoolManager, service: dict[str, Any], folder: Path) -> None:
         self._journal, self._pool, self._service = journal, pool, service
-        self._revived = folder / f"revived-{service['name']}"
+        self._began, self._revived = folder / "began", folder / f"revived-{service['name']}"
         self._sent = 0
 
-    def speak(self, began: float, ending: threading.Event) -> None:
+    def speak(self, ending: threading.Event) -> None:
         while not ending.is_set():
-            for kind, run_id in self._says(time.time() - began):
+            for kind, run_id in self._says(self._now()):
                 self._send(kind, run_id)
             ending.wait(PAUSE_SECONDS)
+
+    def _now(self) -> float:
+        """The second of the run. Before it began everybody lives."""
+        return time.time() - float(self._began.read_text()) if self._began.exists() else 0.0
 
     def _says(self, at: float) -> Iterator[tuple[str, str | None]]:
         is_silent = any(self._is_in(at, since, until) for since, until in self._service["silences"])
@@ -82,7 +86,7 @@ def main(folder: Path, name: str) -> None:
     speakers = []
     for service in task["services"]:
         speaker = Client(journal, pool, service, folder)
-        speakers.append(threading.Thread(target=speaker.speak, args=(task["began"], ending)))
+        speakers.append(threading.Thread(target=speaker.speak, args=(ending,)))
         speakers[-1].start()
     for thread in speakers:
         thread.join()

@@ -12,6 +12,8 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
+import psycopg
+
 from local import servers
 from local.servers import Server
 from tests.chaos.clock import Clock
@@ -22,9 +24,10 @@ from tests.fixtures.functions import ADMIN_KEY
 from tests.fixtures.receivers import Receivers
 from tests.stand_ins import receivers
 from tests.stand_ins.receivers import Answer, Received, Receiver
-from tests.system.conftest import ROOT, Medic
+from tests.system.conftest import ROOT, Medic, until
 
 CLIENTS = 4
+HEARD_SECONDS = 240
 SCRIPT = "echo repairing for $EXECUTION_ID; sleep 1; echo done"
 
 
@@ -105,10 +108,9 @@ class System:
     # Those who use it.
 
     def prepare(self) -> None:
-        """Register the services, write playbooks, and start those who use them."""
+        """Register the services, write playbooks, start those who use them, and wait until all were heard."""
         named = {service.name: self._register(service) for service in self.plan.services}
         playbooks = self._write_playbooks()
-        began = time.time()
         tasks: list[list[dict[str, Any]]] = [[] for _ in range(CLIENTS)]
         for number, (service, url) in enumerate(zip(self.plan.services, named.values(), strict=True)):
             about = {
@@ -120,8 +122,17 @@ class System:
             }
             tasks[number % CLIENTS].append(about)
         for number, services in enumerate(tasks):
-            self._use("client", {"began": began, "services": services}, f"client-{number}")
+            self._use("client", {"services": services}, f"client-{number}")
         self._use("operator", {"url": self._url, "key": ADMIN_KEY, "playbooks": playbooks}, "operator")
+        assert until(self._is_everybody_heard, HEARD_SECONDS), "some service cannot make itself heard"
+        partial = self.folder / "began.new"
+        partial.write_text(str(time.time()))
+        partial.rename(self.folder / "began")
+
+    def _is_everybody_heard(self) -> bool:
+        with psycopg.connect(self.database_url) as connection:
+            found = connection.execute("SELECT bool_and(health <> 'new') FROM medic.service_state").fetchone()
+        return found == (True,)
 
     @property
     def _url(self) -> str:

@@ -55,7 +55,7 @@ IN_DATABASE = {
     "a heartbeat by name that was dropped": (
         "DELETE FROM medic.heartbeat_events e USING medic.services s"
         " WHERE s.service_id = e.service_id AND heartbeat_name = 'keyed-1' AND kind = 'UP'",
-        r"heartbeats: keyed-1: \d+ acknowledged of \d+ sent, 0 recorded",
+        r"heartbeats: keyed-1: keyed-1/\d+ was acknowledged with 20\d and is lost",
     ),
     "a time that went back": (
         "UPDATE medic.service_state st SET last_heartbeat_at = last_heartbeat_at - interval '1 second'"
@@ -146,10 +146,9 @@ def test_what_is_planted_into_the_database_is_found(world: World, planted: str) 
 
 def test_a_silence_without_an_alert_is_found(world: World) -> None:
     """By terms that owe one to the service that was silent for longest, and to nobody else."""
-    last = {one["service"]: one["sent"] for one in entries(world.folder, "client-") if "sent" in one}
-    longest, since = min(
-        ((name, at) for name, at in last.items() if name.startswith("mortal-")), key=lambda one: one[1]
-    )
+    answered = [one for one in entries(world.folder, "client-") if "answered" in one]
+    last = {one["marker"].partition("/")[0]: float(one["answered"]) for one in answered}
+    since, longest = min((at, name) for name, at in last.items() if name.startswith("mortal-"))
     terms = Terms(TERMS.allowed, max(last.values()) - since - TERMS.allowed - 1.0, TERMS.skew)
     assert check(world.folder, world.database_url, terms).wrong == []
     world.execute(f"DELETE FROM medic.alerts WHERE heartbeat_name = '{longest}'")

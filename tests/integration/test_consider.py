@@ -235,6 +235,23 @@ def test_one_that_only_observes_notes_its_plan_and_does_nothing(database: Databa
     assert audited(database, "execution_observed") == 1
 
 
+def test_one_that_cannot_be_read_any_more_keeps_no_other_from_being_repaired(database: Database) -> None:
+    """A newer release saved it, and an older one runs again."""
+    for name, mode in (("of-tomorrow", "observe"), ("worker", "run")):
+        a_service(database, name)
+        a_trigger(database, a_playbook(database, {"type": "wait", "duration": "1h"}), name, mode=mode)
+        fails(database, name)
+    text = "name: x\nsteps:\n- {name: a, type: teleport}"
+    rows(
+        database,
+        "UPDATE medic.playbook_versions SET yaml_content = %(text)s WHERE playbook_id = 1 RETURNING 1",
+        text=text,
+    )
+    assert considered(database) == Considered(alerts=2, started=1, observed=1)
+    said = dict(rows(database, FIRINGS))
+    assert said["observed"].startswith("the playbook cannot be read: line 3")
+
+
 # Trouble with the database.
 
 TABLES = (

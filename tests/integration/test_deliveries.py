@@ -22,7 +22,7 @@ from tests.fixtures.routing import (
     later,
     relayed,
 )
-from tests.stand_ins.receivers import Answer, Receiver
+from tests.stand_ins.receivers import Answer, Received, Receiver
 
 
 class TestWhoHearsOfWhatFollows:
@@ -275,3 +275,42 @@ class TestTargetsThatAreIll:
         assert {status for _, status in deliveries(database)} == {"success"}
         taken = {one.headers["webhook-id"] for one in told.webhook.received}
         assert len(taken) == 4
+
+
+class TestAFlood:
+    A_MINUTE = 25
+
+    def test_it_is_grouped_or_paced_and_nobody_is_lost(
+        self, told: Receivers, functions: Functions, database: Database
+    ) -> None:
+        """A hundred fall silent in one sweep, and PagerDuty takes twenty-five events a minute."""
+        names = [f"s{number:03}" for number in range(100)]
+        asked: list[list[str]] = [[]]
+
+        def limited(received: Received) -> Answer:
+            asked[-1].append(received.content["dedup_key"])
+            is_too_many = len(asked[-1]) > self.A_MINUTE
+            return Answer(429, {}, {"Retry-After": "60"}) if is_too_many else Answer(202, {"status": "success"})
+
+        told.pagerduty.usual = limited
+        falls_silent(functions, database, *names)
+        unfinished = "SELECT count(*) FROM medic.notification_deliveries WHERE due_at IS NOT NULL"
+        while rows(database, unfinished) != [(0,)]:
+            asked.append([])
+            later(functions, database, 61 * SECOND)
+            assert len(asked) < 20
+        taken = [key for minute in asked for key in minute[: self.A_MINUTE]]
+        hooks = [one.headers["webhook-id"] for one in told.webhook.received]
+        said = str([one.content for one in told.slack.received])
+        minutes = [len(minute) for minute in asked if minute]
+        print(
+            f"\n100 at once: {len(told.slack.received)} Slack messages, {len(hooks)} webhooks, PagerDuty asked"
+            f" {sum(minutes)} times over {len(minutes)} minutes for {len(taken)} incidents"
+        )
+        assert sorted(taken) == [f"medic-{name}" for name in names]
+        assert (len(hooks), len(set(hooks))) == (100, 100)
+        assert [name for name in names if name not in said] == []
+        assert {status for _, status in deliveries(database)} == {"success"}
+        assert len(told.slack.received) <= len(asked) + 1
+        # Whoever is told to wait does, with all that is for the same receiver, but for what is on its way already.
+        assert max(minutes) <= self.A_MINUTE + 10

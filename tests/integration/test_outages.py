@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from datetime import timedelta
 
+import pytest
+
 from medic_core.flows.sweep import sweep
 from medic_core.store.connection import Database
-from tests.builders import a_service, a_signal, hears, rows, time_passes
+from tests.builders import a_service, a_signal, away, hears, rows, time_passes
+from tests.fixtures.functions import ADMIN_KEY, Functions, key_header
 
 CADENCE = timedelta(seconds=15)
 SECOND, MINUTE = timedelta(seconds=1), timedelta(minutes=1)
@@ -173,3 +176,72 @@ def test_a_replayed_heartbeat_counts_with_its_own_time(database: Database) -> No
     assert sweep(database, 0, CADENCE).due == 0
     time_passes(database, 16 * SECOND)
     assert sweep(database, 0, CADENCE).opened == 1
+
+
+class TestManyServicesAndFewThatAreReallyDead:
+    """300 of them, a minute and a minute of grace each; five die while Medic has an outage of its own."""
+
+    COUNT, DEAD = 300, 5
+    OPENED = "SELECT kind, event, count(*) FROM medic.alert_events JOIN medic.alerts USING (alert_id) GROUP BY 1, 2"
+
+    @pytest.fixture
+    def names(self, functions: Functions, database: Database) -> list[str]:
+        names = some_services(database, self.COUNT, grace_period_seconds=60)
+        self.all_heard(functions, names)
+        sweep(database, 0, CADENCE)
+        return names
+
+    @staticmethod
+    def all_heard(functions: Functions, names: list[str]) -> None:
+        """In batches, as a collector sends them."""
+        for first in range(0, len(names), 50):
+            some = names[first : first + 50]
+            body = {"heartbeats": [{"heartbeat_name": name, "status": "UP"} for name in some]}
+            reply = functions.http("ingest", "POST", "/v2/heartbeats", body, **key_header(ADMIN_KEY))
+            assert reply.json["results"]["failed"] == 0
+
+    def test_nothing_comes_in_while_the_monitor_is_well(
+        self, names: list[str], functions: Functions, database: Database
+    ) -> None:
+        sweeps = []
+        for _ in range(26):
+            time_passes(database, 15 * SECOND)
+            sweeps.append(sweep(database, 0, CADENCE))
+        assert sum(one.opened for one in sweeps) == 0
+        self.all_heard(functions, names[self.DEAD :])
+        over = sweep(database, 0, CADENCE)
+        waited = 0
+        while not (found := opened(database)):
+            waited += 15
+            time_passes(database, 15 * SECOND)
+            if waited % 60 == 0:
+                self.all_heard(functions, names[self.DEAD :])
+            sweep(database, 0, CADENCE)
+        print(
+            f"\n{len(sweeps)} sweeps over 6 minutes 30 without a heartbeat: {over.shifted} deadlines moved;"
+            f" {len(found)} alerts {waited} s after it, {len(set(found) - set(names[: self.DEAD]))} of them false"
+        )
+        assert sorted(found) == names[: self.DEAD]
+        assert waited <= 180
+        assert sorted(rows(database, self.OPENED)) == [
+            ("ingest_silent", "opened", 1),
+            ("ingest_silent", "resolved", 1),
+            ("missed_heartbeat", "opened", self.DEAD),
+        ]
+
+    def test_they_come_in_and_wait_in_the_spool(
+        self, names: list[str], functions: Functions, database: Database
+    ) -> None:
+        time_passes(database, 10 * MINUTE, swept=False)
+        with away(functions.module("ingest").DATABASE):
+            self.all_heard(functions, names[self.DEAD :])
+        spool = functions.module("tick").SPOOL
+        held = sweep(database, spool.waiting(), CADENCE)
+        while functions.replay_spool():
+            pass
+        after = sweep(database, spool.waiting(), CADENCE)
+        found = opened(database)
+        print(f"\n10 minutes without the database: held because {held.held}; then {after.opened} alerts, 0 false")
+        assert (held.opened, held.held) == (0, f"{self.COUNT - self.DEAD} heartbeats wait in the spool")
+        assert (after.held, sorted(found)) == ("", names[: self.DEAD])
+        assert sorted(rows(database, self.OPENED)) == [("missed_heartbeat", "opened", self.DEAD)]

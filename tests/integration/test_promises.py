@@ -7,19 +7,17 @@ import time
 from collections import Counter
 from dataclasses import replace
 from datetime import timedelta
-from pathlib import Path
 from typing import Any
 
 import pytest
 
-from medic_core.adapters.migrations import apply_all
 from medic_core.domain.watching.signals import SignalKind
-from medic_core.flows.housekeep import make_partitions
 from medic_core.store.connection import Database
 from tests.builders import a_service, a_signal, away, hears, ping_id, rows, time_passes
 from tests.fixtures.aws import QueueOnEmulator
+from tests.fixtures.clients import Clients, kept, replay_until_empty
 from tests.fixtures.functions import Functions, as_record
-from tests.fixtures.postgres import MIGRATIONS, PostgresServer
+from tests.fixtures.postgres import PostgresServer
 from tests.fixtures.processes import Processes
 from tests.fixtures.receivers import Receivers
 
@@ -44,63 +42,37 @@ def many_silent(database: Database, count: int) -> None:
 
 class TestAnAcknowledgedHeartbeatIsNeverLost:
     def test_while_postgres_is_stopped_and_started_under_load(
-        self,
-        own_server: PostgresServer,
-        environment: dict[str, Any],
-        processes: Processes,
-        monkeypatch: pytest.MonkeyPatch,
-        tmp_path: Path,
+        self, own_server: PostgresServer, own_database: Database, environment: dict[str, Any], clients: Clients
     ) -> None:
-        url = own_server.url("postgres")
-        apply_all(url, MIGRATIONS)
-        database = Database(url)
-        make_partitions(database, days=1)
-        monkeypatch.setenv("DATABASE_URL", url)
-        journals = [tmp_path / f"client-{number}" for number in range(4)]
-        clients = [
-            processes.start("heartbeats", ping_id(database, a_service(database, journal.name)), journal, 9)
-            for journal in journals
-        ]
-        time.sleep(3)
+        clients.start(4)
+        time.sleep(2)
         own_server.stop("immediate")
         time.sleep(3)
         own_server.start()
-        processes.end_of(clients)
-        replay_until_empty(environment["spool"])
-        lines = [line.split() for journal in journals for line in journal.read_text().splitlines()]
-        acknowledged = {body for body, status, _ in lines if status == "200"}
-        kept = Counter(bytes(body).decode() for (body,) in rows(database, "SELECT body FROM medic.heartbeat_events"))
-        slowest = max(float(seconds) for _, _, seconds in lines)
-        print(f"\nsent {len(lines)}, acknowledged {len(acknowledged)}, slowest {slowest:.2f} s")
-        assert {status for _, status, _ in lines} == {"200"}
-        assert acknowledged == set(kept)
-        assert set(kept.values()) == {1}
+        clients.go_on(100)
+        clients.end()
+        spooled = replay_until_empty(environment["spool"])
+        print(f"\n{clients.summary()}, {spooled} of them by the spool")
+        recorded = kept(own_database)
+        assert clients.statuses == {"200"}
+        assert clients.acknowledged == set(recorded)
+        assert set(recorded.values()) == {1}
         last = "SELECT last_heartbeat_at = (SELECT max(received_at) FROM medic.heartbeat_events e"
         last += " WHERE e.service_id = st.service_id AND kind = 'UP') FROM medic.service_state st"
-        assert rows(database, last) == [(True,)] * 4
-        database.close()
+        assert rows(own_database, last) == [(True,)] * 4
 
     def test_while_postgres_hangs_without_closing_a_connection(
-        self, own_server: PostgresServer, functions: Functions, monkeypatch: pytest.MonkeyPatch
+        self, own_server: PostgresServer, own_database: Database, functions: Functions, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        url = own_server.url("postgres")
-        apply_all(url, MIGRATIONS)
-        database = Database(url)
-        make_partitions(database, days=1)
-        target = str(ping_id(database, a_service(database)))
+        target = str(ping_id(own_database, a_service(own_database)))
         ingest = functions.module("ingest")
         monkeypatch.setattr(ingest.DATABASE, "_patience", 1.0)
-        with away(ingest.DATABASE, url):
-            assert functions.ping(target, "POST", "before").status == 200
-            own_server.hang()
-            assert [functions.ping(target, "POST", text).status for text in ("during-1", "during-2")] == [200, 200]
-            own_server.go_on()
-        monkeypatch.setattr(functions.module("replay"), "DATABASE", database)
-        while functions.replay_spool():
-            pass
-        kept = sorted(bytes(body).decode() for (body,) in rows(database, "SELECT body FROM medic.heartbeat_events"))
-        assert kept == ["before", "during-1", "during-2"]
-        database.close()
+        assert functions.ping(target, "POST", "before").status == 200
+        own_server.hang()
+        assert [functions.ping(target, "POST", text).status for text in ("during-1", "during-2")] == [200, 200]
+        own_server.go_on()
+        replay_until_empty(functions.spool)
+        assert kept(own_database) == {"before": 1, "during-1": 1, "during-2": 1}
 
     def test_it_is_not_acknowledged_where_neither_database_nor_spool_has_it(
         self, functions: Functions, database: Database, monkeypatch: pytest.MonkeyPatch
@@ -244,17 +216,6 @@ class TestPoisonEndsInTheDeadLetters:
         while functions.route_notifications():
             tries += 1
         assert (tries, dead.drain()) == (3, ["poison"])
-
-
-def replay_until_empty(spool: Any) -> None:
-    import replay  # noqa: PLC0415  (it reads the environment when it is loaded)
-
-    while messages := spool.receive():
-        answer = replay.handler({"Records": [as_record(message) for message in messages]}, None)
-        assert answer == {"batchItemFailures": []}
-        for message in messages:
-            spool.client.delete_message(QueueUrl=spool.url, ReceiptHandle=message["ReceiptHandle"])
-    replay.DATABASE.close()
 
 
 def one_of_each(database: Database, count: int) -> bool:

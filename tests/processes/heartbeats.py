@@ -1,6 +1,6 @@
-"""A client with a heartbeat function of its own: pings for a while and writes down what was acknowledged.
+"""A client with a heartbeat function of its own: pings and writes down what was answered, until the file END is there.
 
-python -m tests.processes.heartbeats PING_ID JOURNAL SECONDS
+python -m tests.processes.heartbeats PING_ID JOURNAL END
 """
 
 from __future__ import annotations
@@ -15,10 +15,10 @@ from tests.fixtures.functions import LambdaContext, gateway_event
 PAUSE_SECONDS = 0.01
 
 
-def main(ping_id: str, journal: Path, seconds: float) -> None:
-    until, number = time.monotonic() + seconds, 0
+def main(ping_id: str, journal: Path, end: Path) -> None:
+    number = 0
     with journal.open("a") as written:
-        while time.monotonic() < until:
+        while not end.exists():
             body = f"{journal.name}-{number}"
             began = time.monotonic()
             event = gateway_event("POST", f"/ping/{ping_id}/log" if number % 7 == 0 else f"/ping/{ping_id}", body, {})
@@ -31,4 +31,4 @@ def main(ping_id: str, journal: Path, seconds: float) -> None:
 
 
 if __name__ == "__main__":
-    main(sys.argv[1], Path(sys.argv[2]), float(sys.argv[3]))
+    main(sys.argv[1], Path(sys.argv[2]), Path(sys.argv[3]))

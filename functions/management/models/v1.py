@@ -8,8 +8,8 @@ from typing import Annotated, Any
 from pydantic import BaseModel, BeforeValidator, Field
 
 from medic_core.domain.alerting.alerts import Priority
-from medic_core.domain.watching.deadlines import period
 from medic_core.domain.watching.names import slug_of, valid_name
+from medic_core.domain.watching.periods import period_of
 from medic_core.domain.watching.schedules import LONGEST_INTERVAL, MAX_THRESHOLD
 from medic_core.store.alert_lists import AlertRow
 from medic_core.store.heartbeat_events import HeartbeatRow
@@ -126,7 +126,7 @@ class V1Service(BaseModel):
 
 def v1_service(service: Service, ping_url: str | None) -> dict[str, object]:
     """The answer for a service."""
-    minutes = period(service.schedule, service.now) / timedelta(minutes=1)
+    minutes = period_of(service.schedule, service.now) / timedelta(minutes=1)
     return {
         "service_id": service.service_id,
         "heartbeat_name": service.heartbeat_name,

@@ -118,6 +118,13 @@ def test_a_country_that_is_not_known_any_more_has_no_holidays() -> None:
     assert is_holiday(["XX", "DE-ZZ"], date(2026, 12, 25)) is False
 
 
+def test_a_zone_that_is_not_known_any_more_goes_by_utc() -> None:
+    for at in ("2026-03-02 12:00", "2026-03-02 18:00"):
+        lost, universal = (hours(OFFICE, timezone=zone) for zone in ("Mars/Olympus", "UTC"))
+        assert period_at(lost, utc(at)) is period_at(universal, utc(at))
+        assert holds_until(lost, utc(at)) == holds_until(universal, utc(at))
+
+
 @pytest.mark.parametrize(
     ("at", "until"),
     [

@@ -134,9 +134,15 @@ FIXED = [
 EVERY_HOUR = ["0 * * * *", "*/15 * * * *", "30 */2 * * *", "* * * * *", "7 * * * 0", "0 * 25-31 * *"]
 
 
-def changes(zone: str) -> list[datetime]:
-    """The minutes at which the clocks of a zone change in its year, and one at which they do not."""
-    year, found = ZONES[zone], []
+#: Those whose every change is looked at: half an hour, a month of fasting that moves, the other hemisphere, none.
+WALKED = ["America/New_York", "Europe/London", "Australia/Lord_Howe", "Africa/Casablanca", "UTC"]
+YEARS = range(2020, 2036)
+NIGHTLY = ["0 2 * * *", "30 2 * * *", "30 1 * * *"]
+
+
+def changes(zone: str, year: int) -> list[datetime]:
+    """The minutes at which the clocks of a zone change in a year, and one at which they do not where they never do."""
+    found = []
     hour = datetime(year, 1, 1, tzinfo=UTC)
     while hour.year == year:
         if offset(zone, hour) != offset(zone, hour + HOUR):
@@ -158,10 +164,13 @@ def minutes(start: datetime, end: datetime) -> Iterator[datetime]:
         yield at
 
 
-@lru_cache
-def walk(zone: str) -> list[list[tuple[datetime, datetime]]]:
+Stretch = list[tuple[datetime, datetime]]
+
+
+@lru_cache(maxsize=64)
+def walk(zone: str, year: int) -> list[Stretch]:
     """Two days around each change: every minute of real time, and what the clock shows then."""
-    around = [(change - DAY, change + DAY) for change in changes(zone)]
+    around = [(change - DAY, change + DAY) for change in changes(zone, year)]
     local = ZoneInfo(zone)
     return [[(at, at.astimezone(local).replace(tzinfo=None)) for at in minutes(*stretch)] for stretch in around]
 
@@ -176,28 +185,55 @@ def faces(expression: str, first: datetime, last: datetime) -> list[datetime]:
     return found
 
 
+def whenever_the_clock_shows_it(expression: str, stretch: Stretch) -> list[datetime]:
+    shown = {face for _, face in stretch}
+    wanted = set(faces(expression, min(shown), max(shown)))
+    return [at for at, face in stretch if face in wanted]
+
+
+def when_the_clock_first_shows_it_or_more(expression: str, stretch: Stretch) -> list[datetime]:
+    latest, expected = datetime.min, []  # noqa: DTZ901
+    wanted = faces(expression, stretch[0][1], max(face for _, face in stretch))
+    for at, face in stretch:
+        if any(latest < one <= face for one in wanted) and face > latest:
+            expected.append(at)
+        latest = max(latest, face)
+    return expected
+
+
+def first_ticks(expression: str, zone: str, stretch: Stretch, count: int) -> list[datetime]:
+    return list(islice(cron.ticks(expression, zone, stretch[0][0] - MINUTE), count))
+
+
 @pytest.mark.parametrize("zone", list(ZONES))
 @pytest.mark.parametrize("expression", EVERY_HOUR)
 def test_every_hour_means_whenever_the_clock_shows_it(zone: str, expression: str) -> None:
-    for stretch in walk(zone):
-        shown = {face for _, face in stretch}
-        wanted = set(faces(expression, min(shown), max(shown)))
-        expected = [at for at, face in stretch if face in wanted]
-        assert list(islice(cron.ticks(expression, zone, stretch[0][0] - MINUTE), len(expected))) == expected
+    for stretch in walk(zone, ZONES[zone]):
+        expected = whenever_the_clock_shows_it(expression, stretch)
+        assert first_ticks(expression, zone, stretch, len(expected)) == expected
 
 
 @pytest.mark.parametrize("zone", list(ZONES))
 @pytest.mark.parametrize("expression", FIXED)
 def test_a_fixed_hour_means_when_the_clock_first_shows_it_or_more(zone: str, expression: str) -> None:
-    for stretch in walk(zone):
-        latest, expected = datetime.min, []  # noqa: DTZ901
-        wanted = faces(expression, stretch[0][1], max(face for _, face in stretch))
-        for at, face in stretch:
-            if any(latest < one <= face for one in wanted) and face > latest:
-                expected.append(at)
-            latest = max(latest, face)
-        found = list(islice(cron.ticks(expression, zone, stretch[0][0] - MINUTE), len(expected)))
-        assert found == expected
+    for stretch in walk(zone, ZONES[zone]):
+        expected = when_the_clock_first_shows_it_or_more(expression, stretch)
+        assert first_ticks(expression, zone, stretch, len(expected)) == expected
+
+
+@pytest.mark.parametrize("zone", WALKED)
+def test_each_run_is_expected_once_at_every_change_of_sixteen_years(zone: str) -> None:
+    stretches = [stretch for year in YEARS for stretch in walk(zone, year)]
+    ticks = 0
+    for stretch in stretches:
+        for expression in NIGHTLY:
+            expected = when_the_clock_first_shows_it_or_more(expression, stretch)
+            assert first_ticks(expression, zone, stretch, len(expected)) == expected
+            ticks += len(expected)
+        hourly = whenever_the_clock_shows_it("0 * * * *", stretch)
+        assert first_ticks("0 * * * *", zone, stretch, len(hourly)) == hourly
+        ticks += len(hourly)
+    print(f"\n{zone}: {len(stretches)} stretches of two days from 2020 to 2035, {ticks} ticks")
 
 
 #: Where the two differ: cronsim follows Debian's cron, to which `*` in the minute makes a job an interval too.
@@ -210,7 +246,9 @@ def test_cronsim_agrees_in_every_zone(zone: str, expression: str) -> None:
     """Over a year, or two days around each change; over decades where it ticks once in four years."""
     local = ZoneInfo(zone)
     begin = datetime(ZONES[zone], 1, 2, tzinfo=local)
-    starts = [begin] if expression in FIXED else [change.astimezone(local) - DAY for change in changes(zone)]
+    starts = (
+        [begin] if expression in FIXED else [change.astimezone(local) - DAY for change in changes(zone, ZONES[zone])]
+    )
     for start in starts:
         theirs = [one.astimezone(UTC) for one in islice(CronSim(expression, start), 5 if "29 2" in expression else 200)]
         assert list(islice(cron.ticks(expression, zone, start), len(theirs))) == theirs

@@ -15,6 +15,7 @@ from medic_core.domain.repair import guards, rendering, triggers
 from medic_core.domain.repair.audit import AuditAction
 from medic_core.domain.repair.execution import Cause
 from medic_core.domain.repair.guards import BATCH_EXPIRES_AFTER, BRAKE_WINDOW, Blocked, Hold, Start
+from medic_core.domain.repair.language import InvalidPlaybook
 from medic_core.domain.repair.triggers import Trigger, TriggerMode
 from medic_core.domain.repair.variables import Values
 from medic_core.domain.routing.messages import NoticeKind
@@ -185,15 +186,20 @@ def _hold(tx: Transaction, trigger: Trigger, alert: Unconsidered, because: str) 
 
 
 def _observe(around: _Around, trigger: Trigger, alert: Unconsidered, playbook: PlaybookRow) -> None:
+    """Note what it would do. One that cannot be read any more keeps nobody else's repair waiting."""
     context = {
         **context_of(alert, trigger),
         "PLAYBOOK_ID": str(playbook.playbook_id),
         "PLAYBOOK_NAME": playbook.name,
     }
-    parsed = parsed_playbooks.parsed(playbook.yaml_content)
-    planned = rendering.plan(parsed, Values(context, {}, None), around.rules.allowed_hosts)
     because = "the trigger only observes"
-    shown = [asdict(step) for step in planned]
+    shown: list[dict[str, Any]] = []
+    try:
+        parsed = parsed_playbooks.parsed(playbook.yaml_content)
+        planned = rendering.plan(parsed, Values(context, {}, None), around.rules.allowed_hosts)
+        shown = [asdict(step) for step in planned]
+    except InvalidPlaybook as error:
+        because = f"the playbook cannot be read: {error}"[:500]
     _note(around.tx, trigger, alert, FiringDecision.OBSERVED, because, plan=shown)
     _audit(around.tx, AuditAction.EXECUTION_OBSERVED, trigger, alert, because)
 

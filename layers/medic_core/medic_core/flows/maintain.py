@@ -6,11 +6,12 @@ from collections.abc import Mapping
 from datetime import datetime, timedelta
 from typing import Any
 
-from medic_core.domain.alerting.maintenance import Window, occurrence_from, valid
+from medic_core.domain.alerting.maintenance import Occurrence, Window, occurrence_from, valid
 from medic_core.domain.routing.messages import NoticeKind
 from medic_core.domain.watching import deadlines
 from medic_core.domain.watching.lengths import spoken
 from medic_core.domain.watching.names import name_key
+from medic_core.domain.watching.schedules import Unreadable
 from medic_core.errors import BadRequest, Conflict, NotFound, Stale
 from medic_core.store import connection, maintenance, notices, services, settling
 from medic_core.store.connection import Database, Transaction
@@ -107,7 +108,7 @@ def _turn(tx: Transaction, window: MaintenanceWindow, now: datetime) -> None:
         if began_at is not None:
             _tell(tx, window, NoticeKind.MAINTENANCE_ENDED, f"Maintenance is over: {window.name}", _lasted(window))
         began_at = None
-    following = occurrence_from(window.window, now)
+    following = _following(tx, window, now)
     if following is not None and following.holds(now) and began_at is None:
         began_at = now
         heading = f"Maintenance has begun: {window.name}"
@@ -115,6 +116,20 @@ def _turn(tx: Transaction, window: MaintenanceWindow, now: datetime) -> None:
             tx, window, NoticeKind.MAINTENANCE_STARTED, heading, f"It lasts until {following.end:%Y-%m-%d %H:%M} UTC."
         )
     maintenance.turn(tx, window.window_id, following, began_at)
+
+
+def _following(tx: Transaction, window: MaintenanceWindow, now: datetime) -> Occurrence | None:
+    """The time that is under way or next. One that cannot be read is over, and told: no sweep stops at it."""
+    assert window.next_start is not None
+    assert window.next_end is not None
+    try:
+        return occurrence_from(window.window, now)
+    except Unreadable as error:
+        if now < window.next_end:
+            return Occurrence(window.next_start, window.next_end)
+        heading = f"Maintenance does not come again: {window.name}"
+        notices.add(tx, NoticeKind.MAINTENANCE_ENDED, heading, f"Its recurrence {error}.")
+        return None
 
 
 def _lasted(window: MaintenanceWindow) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
 
@@ -10,7 +10,7 @@ from medic_core.domain.alerting import flapping, reminders
 from medic_core.domain.alerting.flapping import STEADY, FlapLimit, Steadiness
 from medic_core.domain.alerting.suppression import Circumstances, Suppressed, suppressed
 from medic_core.domain.watching.deadlines import missed_since, next_missed, period
-from medic_core.domain.watching.schedules import Schedule
+from medic_core.domain.watching.schedules import EVERY_HOUR, Schedule, Unreadable
 from medic_core.domain.watching.states import Trouble
 
 #: The one alert about Medic itself: nothing is heard from anyone.
@@ -127,7 +127,20 @@ class Look:
 def open_for(
     trouble: Trouble, because: str, overdue_since: datetime, now: datetime, service: Watched, failures: int = 1
 ) -> Opening:
-    """The alert for a trouble that was just found, silent where a rule holds it back."""
+    """The alert for a trouble that was just found, silent where a rule holds it back.
+
+    A service whose schedule cannot be read is told of with that as a reason, and looked at every hour.
+    """
+    try:
+        return _open_for(trouble, because, overdue_since, now, service, failures)
+    except Unreadable as error:
+        hourly = replace(service, schedule=EVERY_HOUR)
+        return _open_for(trouble, f"{because}; its schedule {error}", overdue_since, now, hourly, failures)
+
+
+def _open_for(
+    trouble: Trouble, because: str, overdue_since: datetime, now: datetime, service: Watched, failures: int
+) -> Opening:
     held = suppressed(service.circumstances(now))
     remind_at = None if held else now + _wait(service, now, 0)
     counted = overdue_since
@@ -163,8 +176,15 @@ def look(alert: OpenAlert, now: datetime, service: Watched) -> Look:
     """What is due on an open alert at `now`: a further missed period, the end of a mute or a snooze, a reminder.
 
     Acknowledged alerts are not reminded of; a snoozed one's next reminder is the end of its snooze, which opens it
-    again. Muting silences reminders too.
+    again. Muting silences reminders too. A schedule that cannot be read counts as one of every hour.
     """
+    try:
+        return _look(alert, now, service)
+    except Unreadable:
+        return _look(alert, now, replace(service, schedule=EVERY_HOUR))
+
+
+def _look(alert: OpenAlert, now: datetime, service: Watched) -> Look:
     held = suppressed(service.circumstances(now))
     event, because = _event_due(alert, now, held)
     sent = alert.reminders + (event is AlertEvent.REMINDED)

@@ -18,7 +18,7 @@ from medic_core.domain.watching import deadlines
 from medic_core.domain.watching.deadlines import Reason, Term
 from medic_core.domain.watching.lengths import spoken
 from medic_core.domain.watching.outages import Hold, Shift, Verdict
-from medic_core.domain.watching.schedules import Cron, Interval, Schedule
+from medic_core.domain.watching.schedules import EVERY_HOUR, Cron, Interval, Schedule, Unreadable
 from medic_core.domain.watching.signals import SignalKind
 from medic_core.domain.watching.states import Expectations, Health, Heard, State, Trouble, advance
 
@@ -102,7 +102,18 @@ class Explanation:
 
 
 def explain(facts: Facts) -> Explanation:
-    """Ask the rules."""
+    """Ask the rules. A schedule that cannot be read counts as one of every hour, as it does for the monitor."""
+    try:
+        deadlines.period(facts.expects.schedule, facts.now)
+    except Unreadable as error:
+        service = replace(facts.service, schedule=EVERY_HOUR)
+        expects = replace(facts.expects, schedule=EVERY_HOUR)
+        found = _explained(replace(facts, service=service, expects=expects))
+        return replace(found, because=(f"Its schedule {error}.", *found.because))
+    return _explained(facts)
+
+
+def _explained(facts: Facts) -> Explanation:
     return Explanation(
         summary=_summary(facts),
         because=tuple(_reasons(facts)),

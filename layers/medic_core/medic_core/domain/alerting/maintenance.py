@@ -7,9 +7,11 @@ start on, and lasts as long as it was defined to, whatever clocks do meanwhile.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+from medic_core.domain.watching.schedules import Unreadable
 from medic_core.errors import BadRequest
 
 LONGEST = timedelta(days=366)
@@ -63,11 +65,12 @@ def occurrence_at(window: Window, at: datetime) -> Occurrence | None:
 
 
 def occurrences(window: Window, start: datetime, end: datetime) -> Iterator[Occurrence]:
-    """The times of a window of which some part lies between two moments, in their order."""
+    """The times of a window of which some part lies between two moments, in their order. None of an unreadable one."""
     at = start
-    while at < end and (found := occurrence_from(window, at)) is not None and found.start < end:
-        yield found
-        at = found.end
+    with suppress(Unreadable):
+        while at < end and (found := occurrence_from(window, at)) is not None and found.start < end:
+            yield found
+            at = found.end
 
 
 def until(windows: Sequence[Window], at: datetime) -> datetime | None:

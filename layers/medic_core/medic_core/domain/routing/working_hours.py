@@ -58,7 +58,7 @@ def period_at(hours: WorkingHours | None, at: datetime) -> Period:
     """During or after hours. Without a schedule it is always during hours."""
     if hours is None:
         return Period.DURING_HOURS
-    face = at.astimezone(ZoneInfo(hours.timezone)).replace(tzinfo=None)
+    face = at.astimezone(_zone(hours.timezone)).replace(tzinfo=None)
     today, minute = face.date(), face.hour * 60 + face.minute
     is_within = _covers(hours, today, minute) or _covers(hours, today - timedelta(days=1), minute + MINUTES_A_DAY)
     return Period.DURING_HOURS if is_within else Period.AFTER_HOURS
@@ -85,6 +85,14 @@ def at_work(hours: WorkingHours, start: datetime, end: datetime) -> Iterator[tup
         at = until
 
 
+def _zone(name: str) -> ZoneInfo:
+    """UTC for a zone that is not known any more: that must keep nobody from being told."""
+    try:
+        return ZoneInfo(name)
+    except (ValueError, LookupError, OSError):
+        return ZoneInfo("UTC")
+
+
 def _first_minute_of(hours: WorkingHours, found: datetime, after: datetime) -> datetime:
     """On a day when clocks change a period can begin where no boundary is written: go back to its first minute."""
     period = period_at(hours, found)
@@ -94,7 +102,7 @@ def _first_minute_of(hours: WorkingHours, found: datetime, after: datetime) -> d
 
 
 def _boundaries(hours: WorkingHours, after: datetime) -> Iterator[datetime]:
-    zone = ZoneInfo(hours.timezone)
+    zone = _zone(hours.timezone)
     first = after.astimezone(zone).date() - timedelta(days=1)
     for number in range(LOOK_AHEAD.days):
         midnight = datetime.combine(first + timedelta(days=number), time())

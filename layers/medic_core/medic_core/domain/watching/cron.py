@@ -16,8 +16,9 @@ from datetime import UTC, datetime, timedelta
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from croniter import croniter
-from croniter.croniter import CroniterBadDateError, CroniterError
+from croniter.croniter import CroniterBadDateError
 
+from medic_core.domain.watching.schedules import Unreadable
 from medic_core.errors import BadRequest
 
 MAX_EXPRESSION_LENGTH = 200
@@ -39,6 +40,8 @@ NOT_OF_A_PLACE = ("posix/", "right/", "posixrules", "localtime", "Factory", "lea
 UNIVERSAL = frozenset({"UTC", "GMT"})
 #: The longest wait of an expression that ticks at all is from one 29 February to another, over a year like 2100.
 YEARS_AHEAD = 9
+#: What a reader of expressions and zones says of those that it cannot read.
+CANNOT_BE_READ = (ValueError, LookupError, AttributeError, TypeError, OSError)
 #: Any stretch of that length holds whatever can happen in a calendar.
 PROBE = datetime(2000, 1, 1)  # noqa: DTZ001
 DAY = timedelta(days=1)
@@ -59,7 +62,7 @@ def valid_expression(expression: str, field: str = "expression") -> str:
         _next_on_the_face(expression, PROBE)
     except CroniterBadDateError:
         raise BadRequest(f"{field} never comes: {expression!r} has no tick in any year.") from None
-    except (CroniterError, ValueError, KeyError, IndexError, AttributeError, TypeError) as error:
+    except CANNOT_BE_READ as error:
         raise BadRequest(f"{field} is no cron expression: {_plain(error)}.") from None
     return expression
 
@@ -80,11 +83,14 @@ def valid_timezone(name: str, field: str = "timezone") -> str:
 
 
 def next_tick(expression: str, timezone: str, after: datetime) -> datetime:
-    """The first tick after a moment, in UTC. The expression must be a valid one."""
-    zone = ZoneInfo(timezone)
-    hour = _fields(expression)[1]
-    following = _keeping_on if hour.startswith("*") or hour == "?" else _once_each
-    return following(expression, zone, after.astimezone(UTC))
+    """The first tick after a moment, in UTC. Raises Unreadable for what was valid once and is not any more."""
+    try:
+        zone = ZoneInfo(timezone)
+        hour = _fields(expression)[1]
+        following = _keeping_on if hour.startswith("*") or hour == "?" else _once_each
+        return following(expression, zone, after.astimezone(UTC))
+    except CANNOT_BE_READ as error:
+        raise Unreadable(f"{expression!r} in {timezone!r} cannot be read: {_plain(error)}") from error
 
 
 def ticks(expression: str, timezone: str, after: datetime) -> Iterator[datetime]:
@@ -172,4 +178,6 @@ def _offset(zone: ZoneInfo, moment: datetime) -> timedelta:
 
 
 def _plain(error: Exception) -> str:
-    return str(error).rstrip(".").replace("\n", " ")[:200]
+    # A KeyError's own text is the quoted one of what it holds.
+    said = error.args[0] if isinstance(error, LookupError) and error.args else error
+    return str(said).rstrip(".").replace("\n", " ")[:200]

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
 
-from medic_core.domain.watching.cron import next_tick
-from medic_core.domain.watching.schedules import Interval, Schedule
+from medic_core.domain.watching import deadlines
+from medic_core.domain.watching.schedules import EVERY_HOUR, Schedule, Unreadable
 
 #: How many are shown.
 PERIODS = 90
@@ -40,11 +40,11 @@ class Slot:
 
 
 def period_of(schedule: Schedule, now: datetime) -> timedelta:
-    """How long a period is: of a cron schedule, as long as the one that comes next."""
-    if isinstance(schedule, Interval):
-        return schedule.every
-    first = next_tick(schedule.expression, schedule.timezone, now)
-    return next_tick(schedule.expression, schedule.timezone, first) - first
+    """How long a period is: of a cron schedule, as long as the one that comes next; an hour where it cannot be read."""
+    try:
+        return deadlines.period(schedule, now)
+    except Unreadable:
+        return EVERY_HOUR.every
 
 
 def slots(

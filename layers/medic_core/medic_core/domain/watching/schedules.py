@@ -44,3 +44,11 @@ class Cron:
 
 
 Schedule = Interval | Cron
+
+
+class Unreadable(ValueError):
+    """A schedule that nobody can reckon with any more: its zone was given up, say."""
+
+
+#: What counts in place of one that cannot be read: nobody else may have to wait for it.
+EVERY_HOUR = Interval(timedelta(hours=1))
