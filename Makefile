@@ -17,7 +17,7 @@ LOCK := $(VENV)/bin/uv pip compile --quiet --universal --python-version 3.11 --g
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help run test fuzz chaos pictures build contract sam-local scan lint format bench migrate lock clean
+.PHONY: help run test fuzz chaos pictures build contract sam-local scan audit lint format bench migrate lock clean
 
 help: ## Show this
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -53,6 +53,12 @@ scan: $(VENV)/lint.done $(VENV)/sam/done $(VENV)/scan/done ## Hold the templates
 	@$(VENV)/bin/cfn-lint $(TEMPLATES)
 	@$(VENV)/scan/bin/python infra/scan.py
 
+audit: $(VENV)/audit/done ## Ask the package index which of our pins have known weaknesses (PINS=requirements/run.txt for one list)
+	@wrong=0; for pins in $(or $(PINS),requirements/*.txt); do \
+		echo "$$pins"; \
+		$(VENV)/audit/bin/pip-audit --strict --disable-pip --require-hashes --progress-spinner off -r $$pins || wrong=1; \
+	done; exit $$wrong
+
 lint: $(VENV)/run.done $(VENV)/lint.done ## Check style, types, imports and the template
 	$(VENV)/bin/ruff check
 	$(VENV)/bin/ruff format --check
@@ -70,7 +76,7 @@ bench: $(VENV)/run.done $(VENV)/test.done ## Measure (WRITE=1 writes docs/benchm
 
 migrate: $(VENV)/run.done ## Bring the database of DATABASE_URL to the newest schema
 	@test -n "$$DATABASE_URL" || { echo "make migrate: set DATABASE_URL to the database that is meant." >&2; exit 1; }
-	@PYTHONPATH=layers/medic_core:functions/management:migrations $(PY) -c 'import migrate; print(migrate.handler({}, None))'
+	@PYTHONPATH=layers/medic_core:functions/management:migrations $(PY) -c 'import migrate; migrate.handler({}, None)'
 
 lock: $(VENV)/lock.done ## Pin what the .in files ask for (UPGRADE=1 for the newest)
 	$(LOCK) requirements/run.in -o requirements/run.txt
@@ -79,12 +85,13 @@ lock: $(VENV)/lock.done ## Pin what the .in files ask for (UPGRADE=1 for the new
 	$(LOCK) requirements/lock.in -o requirements/lock.txt
 	$(LOCK) requirements/sam.in -o requirements/sam.txt
 	$(LOCK) requirements/scan.in -o requirements/scan.txt
+	$(LOCK) requirements/audit.in -o requirements/audit.txt
 	$(subst --python-version 3.11,--python-version 3.13,$(LOCK)) requirements/runtime.in -o requirements/runtime.txt
 	$(foreach place,layers/medic_core $(FUNCTIONS),\
 		$(LOCK) -c requirements/run.txt $(place)/requirements.in -o $(place)/requirements.txt &&) true
 
 clean: ## Remove what can be made again (not .medic, which is your data)
-	rm -rf $(VENV) .aws-sam .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	rm -rf $(VENV) .aws-sam .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache .schemathesis
 
 # A Python is found by trying: names on the PATH need not run.
 $(VENV)/made:
@@ -99,7 +106,7 @@ $(VENV)/made:
 	exit 1
 
 # Tools whose own pins clash with ours have a place each.
-$(VENV)/sam/done $(VENV)/scan/done: $(VENV)/%/done: requirements/%.txt | $(VENV)/lock.done
+$(VENV)/sam/done $(VENV)/scan/done $(VENV)/audit/done: $(VENV)/%/done: requirements/%.txt | $(VENV)/lock.done
 	@echo "installing $<"
 	@$(VENV)/bin/uv venv --quiet --clear --python $(PY) $(@D)
 	@$(VENV)/bin/uv pip install --quiet --python $(@D)/bin/python --require-hashes -r $<
@@ -115,5 +122,5 @@ $(VENV)/runtime/done: requirements/runtime.txt | $(VENV)/lock.done
 # Packages are installed again when what pins them changes, and only then.
 $(VENV)/%.done: requirements/%.txt | $(VENV)/made
 	@echo "installing $<"
-	@$(PIP) install --require-hashes -r $<
+	@$(PIP) install --quiet --require-hashes -r $<
 	@touch $@

@@ -10,6 +10,7 @@ from typing import Any, TypeVar
 from uuid import UUID, uuid4
 
 from medic_core.credentials import here
+from medic_core.domain.watching import cron
 from medic_core.domain.watching.names import name_key, slug_of
 from medic_core.domain.watching.signals import ByName, Signal, SignalKind, Taken
 from medic_core.flows.record import record_signal
@@ -35,6 +36,13 @@ def a_service(database: Database, name: str = "nightly-backup", *, team: str | N
 def hears(database: Database, name: str = "nightly-backup", kind: SignalKind = SignalKind.UP, **more: Any) -> Taken:
     """Let a service be heard now."""
     return record_signal(database, a_signal(name, kind, **more), None)
+
+
+def all_ticks(expression: str, timezone: str, after: datetime) -> Iterator[datetime]:
+    """All ticks after a moment, in UTC."""
+    while True:
+        after = cron.next_tick(expression, timezone, after)
+        yield after
 
 
 def a_signal(name: str = "nightly-backup", kind: SignalKind = SignalKind.UP, **more: Any) -> Signal:

@@ -77,9 +77,9 @@ def _drop(fault: Fault, system: System) -> str:
     return "dropped"
 
 
-def _reset(fault: Fault, system: System) -> str:
-    system.proxies[fault.subject].reset()
-    return "reset"
+def _cut(fault: Fault, system: System) -> str:
+    system.proxies[fault.subject].cut()
+    return "cut"
 
 
 def _jump(fault: Fault, system: System) -> str:
@@ -105,7 +105,7 @@ DEEDS: dict[FaultKind, Callable[[Fault, System], str]] = {
     FaultKind.FULL_DISK: _fill_disk,
     FaultKind.STALL: _stall,
     FaultKind.DROP: _drop,
-    FaultKind.RESET: _reset,
+    FaultKind.CUT: _cut,
     FaultKind.CLOCK: _jump,
     FaultKind.REFUSE: _refuse,
 }

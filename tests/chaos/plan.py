@@ -15,7 +15,7 @@ class FaultKind(StrEnum):
     FULL_DISK = "full disk"  #: no file may grow
     STALL = "stall"  #: what is sent stays in the network until it is over
     DROP = "drop"  #: connections that there are never carry anything again, and nobody is told
-    RESET = "reset"  #: connections are cut
+    CUT = "cut"  #: connections end, and both ends hear it
     CLOCK = "clock"  #: everything but the database is some seconds off
     REFUSE = "refuse"  #: receivers answer the next request with 503
 
@@ -79,7 +79,7 @@ SERVERS = (
     (FaultKind.FULL_DISK, "postgres"),
     (FaultKind.STALL, "postgres"),
     (FaultKind.DROP, "postgres"),
-    (FaultKind.RESET, "postgres"),
+    (FaultKind.CUT, "postgres"),
     (FaultKind.KILL, "redis"),
     (FaultKind.FREEZE, "redis"),
     (FaultKind.STALL, "redis"),
@@ -107,7 +107,7 @@ FUNCTIONS = (
     *((FaultKind.FREEZE, f"{name}Function") for name in ("Heartbeat", "Monitor", "Router", "Advance", "WebhookStep")),
     (FaultKind.KILL, "scripts"),
 )
-AT_ONCE = {FaultKind.RESET, FaultKind.DROP, FaultKind.REFUSE}
+AT_ONCE = {FaultKind.CUT, FaultKind.DROP, FaultKind.REFUSE}
 
 
 def plan(seed: int, seconds: float) -> Plan:

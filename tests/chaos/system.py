@@ -19,8 +19,8 @@ from local.servers import Server
 from tests.chaos.clock import Clock
 from tests.chaos.disk import Disk
 from tests.chaos.plan import EVERY_SECONDS, GRACE_SECONDS, Kind, Plan, Service
-from tests.chaos.proxy import Proxy
 from tests.fixtures.functions import ADMIN_KEY
+from tests.fixtures.proxy import Proxy
 from tests.fixtures.receivers import Receivers
 from tests.stand_ins import receivers
 from tests.stand_ins.receivers import Answer, Received, Receiver

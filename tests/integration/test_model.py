@@ -6,6 +6,7 @@ shuffled and twice.
 
 from __future__ import annotations
 
+import os
 import random
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -32,6 +33,8 @@ from tests.builders import a_service, a_signal, hears, rows
 from tests.fixtures.clock import Clock
 from tests.reference_model import Model, Schedule
 
+#: Each of up to 60 steps; more of them by hand.
+LIVES = int(os.environ.get("MEDIC_LIVES", "100"))
 SECOND, MINUTE, HOUR, DAY = timedelta(seconds=1), timedelta(minutes=1), timedelta(hours=1), timedelta(days=1)
 BY = By("a person")
 SCHEDULES = [
@@ -299,12 +302,12 @@ def life(clock: Clock) -> type[Life]:
     return OnItsClock
 
 
-@pytest.mark.timeout(600)
+@pytest.mark.timeout(6 * LIVES)
 def test_medic_and_the_model_agree_whatever_happens(life: type[Life]) -> None:
     run_state_machine_as_test(
         life,
         settings=settings(
-            max_examples=200,
+            max_examples=LIVES,
             stateful_step_count=60,
             deadline=None,
             # Shrinking such stories takes minutes; the seed is printed.

@@ -57,6 +57,15 @@ class TestWebhooks:
         (received,) = told.webhook.received
         assert Webhook(secret).verify(received.body, received.headers)
 
+    def test_with_what_is_no_secret_it_is_not_sent_and_the_others_are_told(
+        self, told: Receivers, functions: Functions, database: Database, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setenv("MEDIC_WEBHOOK_SECRET", "any text at all")
+        falls_silent(functions, database)
+        assert (len(told.webhook.received), len(told.pagerduty.received)) == (0, 1)
+        failed = functions.api("GET", "/v2/deliveries?status=failed").json["results"]["items"]
+        assert [(one["target_key"], one["error"][:15]) for one in failed] == [("default:webhook", "not signed, not")]
+
     def test_the_log_says_what_came_of_it_and_sends_it_again_under_the_same_id(
         self, told: Receivers, others: list[Receiver], functions: Functions, database: Database
     ) -> None:

@@ -8,11 +8,13 @@ from __future__ import annotations
 from datetime import timedelta
 
 import tick
+from tests.processes import at_work
 
 QUIET_ROUNDS = 3
 
 
 def main() -> None:
+    at_work()
     quiet = 0
     while quiet < QUIET_ROUNDS:
         swept = tick.sweep(tick.DATABASE, 0, timedelta(seconds=15), batch=50)

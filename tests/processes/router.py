@@ -11,10 +11,12 @@ import boto3
 
 import notifications
 from tests.fixtures.functions import as_record
+from tests.processes import at_work
 
 
 def main(url: str) -> None:
     client = boto3.client("sqs")
+    at_work()
     while True:
         answer = client.receive_message(
             QueueUrl=url, MaxNumberOfMessages=10, WaitTimeSeconds=1, VisibilityTimeout=3, AttributeNames=["All"]

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from tests.fixtures.receivers import Receivers
 from tests.system.conftest import Medic, until
 
-BEAT_SECONDS = 5
+BEAT_SECONDS = 1
 
 
 def test_a_heartbeat_stops_and_the_right_people_hear_of_it(

@@ -10,7 +10,7 @@ from itertools import groupby
 from medic_core.domain.watching.periods import PeriodState, Slot
 from medic_core.store.job_runs import RunRow
 
-HEIGHT, STEP, WIDTH_OF_BAR = 100, 12, 9
+HEIGHT, STEP = 100, 12
 #: Of a mark for a period: where the next one begins, and the height at which the line of them runs.
 MARK, MIDDLE = 4, 10
 #: A run that took no time at all is seen too.

@@ -13,7 +13,6 @@ if TYPE_CHECKING:
     from medic_core.domain.routing.messages import Message
     from medic_core.domain.routing.retries import Answer
     from medic_core.domain.routing.targets import Target
-    from medic_core.domain.watching.signals import Signal
 
 
 class Queue(Protocol):
@@ -21,16 +20,6 @@ class Queue(Protocol):
 
     def send(self, messages: Sequence[str], delay: timedelta = timedelta(0)) -> None:
         """Returns once all are taken; raises OSError or the library's error otherwise."""
-
-
-class Spool(Protocol):
-    """Keeps whole signals while the database is away."""
-
-    def keep(self, signals: Sequence[Signal], key_id: str | None) -> None:
-        """Returns once they are kept, with the id of the key that they were sent with; raises Unavailable otherwise."""
-
-    def waiting(self) -> int:
-        """How many signals wait, about."""
 
 
 class Channel(Protocol):

@@ -8,7 +8,6 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from medic_core.domain.watching import cron
 from medic_core.domain.watching.deadlines import (
     MOST_PERIODS_AT_ONCE,
     Extension,
@@ -25,6 +24,7 @@ from medic_core.domain.watching.deadlines import (
     window_from,
 )
 from medic_core.domain.watching.schedules import Cron, Interval
+from tests.builders import all_ticks
 
 START = datetime(2026, 3, 1, tzinfo=UTC)
 SECOND, MINUTE, HOUR = timedelta(seconds=1), timedelta(minutes=1), timedelta(hours=1)
@@ -206,7 +206,7 @@ def test_missed_ticks_are_counted_once_however_often_one_looks(
         more, counted = missed_since(counted, schedule, limit + late * SECOND)
         total += more
     end = limit + max([0, *looks]) * SECOND
-    following = cron.ticks(schedule.expression, schedule.timezone, limit - schedule.grace)
+    following = all_ticks(schedule.expression, schedule.timezone, limit - schedule.grace)
     passed = len(list(takewhile(lambda tick: tick + schedule.grace <= end, following)))
     # So many are counted in one look at most; the others in the next.
     assert total == passed or MOST_PERIODS_AT_ONCE <= total < passed

@@ -12,6 +12,7 @@ from medic_core.config import Settings
 from medic_core.domain.routing.messages import Group, Message
 from medic_core.domain.routing.retries import Answer
 from medic_core.domain.routing.targets import Target
+from medic_core.domain.routing.webhook_signatures import NotASecret
 
 
 def webhook(settings: Settings, seconds: float) -> ports.Channel:
@@ -22,7 +23,10 @@ def webhook(settings: Settings, seconds: float) -> ports.Channel:
         now = datetime.now(UTC)  # noqa: TID251  (the moment of sending is a fact of the wire, not of a rule)
         sent = body(message)
         about = {"Content-Type": "application/json", "traceparent": trace_of(message).traceparent(token_hex(8))}
-        ours = {**about, **headers(message, sent, target.secrets, now)}
+        try:
+            ours = {**about, **headers(message, sent, target.secrets, now)}
+        except NotASecret as error:
+            return Answer(None, error=str(error), permanent=True)
         return safe_http.post(target.address, sent, {**target.headers, **ours}, settings.allowed_webhook_hosts, seconds)
 
     return send

@@ -19,7 +19,7 @@ LARGEST_ID = 2**63 - 1
 
 
 class SqsSpool:
-    """Keeps `ports.Spool`."""
+    """Keeps whole signals while the database is away."""
 
     def __init__(self, queue: SqsQueue) -> None:
         self._queue = queue

@@ -53,13 +53,12 @@ class Link:
     request_id: int
     digest: bytes
     code_digest: bytes | None
-    wrong_codes: int
     holder: str
     key_name: str | None
 
 
 FIND: Final = """
-SELECT l.link_id, l.request_id, l.digest, l.code_digest, l.wrong_codes, l.holder, k.name AS key_name
+SELECT l.link_id, l.request_id, l.digest, l.code_digest, l.holder, k.name AS key_name
   FROM medic.approval_links l
   LEFT JOIN medic.api_keys k ON k.api_key_id = l.api_key_id AND k.revoked_at IS NULL
                             AND COALESCE(k.expires_at > now(), true) AND k.scopes && '{write,admin}'

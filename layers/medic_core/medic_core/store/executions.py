@@ -14,7 +14,6 @@ from psycopg.types.json import Jsonb
 from medic_core.domain.repair.execution import (
     Cause,
     Directive,
-    DirectiveKind,
     Ending,
     ExecutionStatus,
     Progress,
@@ -358,8 +357,3 @@ def directive_to_json(directive: Directive) -> dict[str, Any]:
         **({"until": f"{directive.until:%Y-%m-%dT%H:%M:%S.%f}"[:-3] + "Z"} if directive.until else {}),
         **({"timeout_seconds": directive.seconds} if directive.seconds else {}),
     }
-
-
-def kind_of(directive: Mapping[str, Any]) -> DirectiveKind:
-    """What kind of directive was kept."""
-    return DirectiveKind(directive["kind"])

@@ -18,17 +18,16 @@ ON CONFLICT (target_key) DO UPDATE
    SET failing_since = COALESCE(known.failing_since, EXCLUDED.failing_since),
        slow_until = COALESCE(EXCLUDED.slow_until, known.slow_until),
        throttled_until = COALESCE(EXCLUDED.throttled_until, known.throttled_until)
-RETURNING now() AS now, failing_since, failure_told_at
+RETURNING now() AS now, failing_since
 """
 
 
 @dataclass(frozen=True, slots=True)
 class Trouble:
-    """Since when a target takes nothing, and whether that was told."""
+    """Since when a target takes nothing."""
 
     now: datetime
     failing_since: datetime | None
-    failure_told_at: datetime | None
 
     @property
     def failing_for(self) -> timedelta:

@@ -8,11 +8,13 @@ import hashlib
 import hmac
 from collections.abc import Sequence
 
-from medic_core.errors import BadRequest
-
 PREFIX = "whsec_"
 #: What the specification allows of a secret, in bytes.
 SHORTEST, LONGEST = 24, 64
+
+
+class NotASecret(ValueError):
+    """What was signed by it could be signed by anybody."""
 
 
 def secret_from(random_bytes: bytes) -> str:
@@ -20,15 +22,11 @@ def secret_from(random_bytes: bytes) -> str:
     return PREFIX + base64.b64encode(random_bytes).decode()
 
 
-def valid_secret(secret: str, field: str) -> str:
-    """The secret, if it is one. Raises BadRequest that names the field."""
-    if not SHORTEST <= len(_key(secret)) <= LONGEST:
-        raise BadRequest(f"{field} must be {PREFIX} and {SHORTEST} to {LONGEST} bytes in base64.")
-    return secret
-
-
 def signature(secrets: Sequence[str], message_id: str, timestamp: int, body: bytes) -> str:
-    """The `webhook-signature` header: one signature for each secret, so that it can be replaced without a gap."""
+    """The `webhook-signature` header: one signature for each secret, so that it can be replaced without a gap.
+
+    Raises NotASecret.
+    """
     signed = f"{message_id}.{timestamp}.".encode() + body
     found = [hmac.new(_key(secret), signed, hashlib.sha256).digest() for secret in secrets]
     return " ".join(f"v1,{base64.b64encode(one).decode()}" for one in found)
@@ -36,6 +34,11 @@ def signature(secrets: Sequence[str], message_id: str, timestamp: int, body: byt
 
 def _key(secret: str) -> bytes:
     try:
-        return base64.b64decode(secret.removeprefix(PREFIX), validate=True)
+        key = base64.b64decode(secret.removeprefix(PREFIX), validate=True)
     except (binascii.Error, ValueError):
-        return b""
+        key = b""
+    if not SHORTEST <= len(key) <= LONGEST:
+        raise NotASecret(
+            f"not signed, not sent: the secret must be {PREFIX} and {SHORTEST} to {LONGEST} bytes in base64"
+        )
+    return key

@@ -11,7 +11,6 @@ face is, is decided here:
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
@@ -91,13 +90,6 @@ def next_tick(expression: str, timezone: str, after: datetime) -> datetime:
         return following(expression, zone, after.astimezone(UTC))
     except CANNOT_BE_READ as error:
         raise Unreadable(f"{expression!r} in {timezone!r} cannot be read: {_plain(error)}") from error
-
-
-def ticks(expression: str, timezone: str, after: datetime) -> Iterator[datetime]:
-    """All ticks after a moment, in UTC."""
-    while True:
-        after = next_tick(expression, timezone, after)
-        yield after
 
 
 def _fields(expression: str) -> list[str]:
