@@ -32,6 +32,8 @@ def main() -> None:
         heartbeats,
         jobs,
         keys,
+        load,
+        million,
         repairs,
         routing,
         scale_figures,
@@ -47,6 +49,8 @@ def main() -> None:
         "repairs": repairs,
         "dashboard": dashboard,
         "cold-starts": cold_starts,
+        "load": load,
+        "million": million,
         "scale": scale_figures,
     }
     parser = argparse.ArgumentParser(prog="python -m bench")

@@ -32,7 +32,7 @@ class Phase(NamedTuple):
 
 @dataclass(frozen=True)
 class Order:
-    """What all the processes of a run do, and which of them this one is. `begin` is on the machine's monotonic clock."""
+    """What all the processes of a run do, and which of them this one is. `begin` is on the monotonic clock."""
 
     port: int
     key: str

@@ -16,7 +16,7 @@ from pathlib import Path
 
 import psycopg
 
-from bench import database, heartbeats, measure
+from bench import database, heartbeats, measure, processors
 from bench.scale_model import Figures
 from medic_core.adapters import hashing
 from medic_core.flows.keys import ensure_admin_key
@@ -27,7 +27,6 @@ from tests.fixtures.functions import LambdaContext, gateway_event
 
 FILE = Path(__file__).parents[1] / "docs" / "scale-figures.json"
 COUNT, BATCHES, BATCH, SWEEPS = 5000, 40, 500, 30
-TICKS_PER_SECOND = os.sysconf("SC_CLK_TCK")
 EVENTS_SIZE = """
 SELECT sum(pg_total_relation_size(relid)) FROM pg_partition_tree('medic.heartbeat_events')
 """
@@ -86,14 +85,14 @@ def _costs(
     """Of each call: milliseconds of our processor, of the clock and of the database's, bytes of WAL and on disk."""
     call()
     backend = used._ready().info.backend_pid
-    wal, disk, busy = _position(beside), _size(beside), _processor_seconds(backend)
+    wal, disk, busy = _position(beside), _size(beside), processors.seconds_of(backend)
     cpu, began = time.process_time(), time.perf_counter()
     for _ in range(count):
         call()
     return {
         "wall": (time.perf_counter() - began) / count * 1000,
         "cpu": (time.process_time() - cpu) / count * 1000,
-        "database": (_processor_seconds(backend) - busy) / count * 1000,
+        "database": (processors.seconds_of(backend) - busy) / count * 1000,
         "wal": (_position(beside) - wal) / count,
         "disk": (_size(beside) - disk) / count,
     }
@@ -128,11 +127,6 @@ def _position(connection: psycopg.Connection[tuple[object, ...]]) -> int:
 def _size(connection: psycopg.Connection[tuple[object, ...]]) -> int:
     (found,) = connection.execute(EVENTS_SIZE).fetchone() or (0,)
     return int(str(found))
-
-
-def _processor_seconds(process: int) -> float:
-    fields = Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()
-    return (int(fields[11]) + int(fields[12])) / TICKS_PER_SECOND
 
 
 def _timed(call: Callable[[], object]) -> float:

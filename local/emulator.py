@@ -70,7 +70,8 @@ def with_room_for(most: int, application: Application) -> Application:
         nonlocal under_way
         if under_way >= most:
             await send({"type": "http.response.start", "status": 503, "headers": BUSY_HEADERS})
-            return await send({"type": "http.response.body", "body": BUSY})
+            await send({"type": "http.response.body", "body": BUSY})
+            return
         under_way += 1
         try:
             await application(scope, receive, send)
@@ -92,8 +93,6 @@ async def serve_until_stopped(aws_port: int, http_port: int) -> None:
     config.loglevel = "WARNING"
     # Longer than a client that sends now and then keeps its connection: it must not be closed under its hands.
     config.keep_alive_timeout = 75
-    # Of connections that nobody has taken yet: with fewer, a crowd is kept waiting where nothing can be told to it.
-    config.backlog = 1024
     stopped, never, stage = asyncio.Event(), asyncio.Event(), os.getppid()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):

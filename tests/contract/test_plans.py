@@ -8,8 +8,18 @@ from uuid import uuid4
 
 import pytest
 
-from medic_core.store import question_deliveries, service_states, sweeping
+from medic_core.domain.observing import metrics
+from medic_core.store import (
+    counting,
+    overview,
+    question_deliveries,
+    service_lists,
+    service_states,
+    services,
+    sweeping,
+)
 from medic_core.store.connection import Database
+from medic_core.store.service_lists import Sort, Wanted
 from tests.builders import rows
 
 SEED = (
@@ -134,6 +144,90 @@ def test_counting_reads_in_proportion_to_what_is_due(seeded: Database, world: st
     plan = explained(seeded, sweeping.COUNT_DUE, enough=100_000)
     assert rows_read(plan, "service_state") <= 2 * due + 1
     assert read_from_end_to_end(plan) == set()
+
+
+PAGE = 50
+#: Of the 20,000, twenty are not watched, as many are urgent, muted, of a team, or down.
+FEW_OF_MANY = (
+    "UPDATE medic.services SET paused_at = now() WHERE service_id % 2000 = 1",
+    "UPDATE medic.services SET active = false WHERE service_id % 2000 = 2",
+    "UPDATE medic.services SET priority = 'p1' WHERE service_id % 1000 = 3",
+    "UPDATE medic.services SET muted_until = now() + interval '1 hour' WHERE service_id % 1000 = 4",
+    "UPDATE medic.services SET team_id = NULL WHERE service_id % 1000 <> 5",
+    "UPDATE medic.service_state SET health = 'down', alert_after = NULL WHERE service_id % 1000 = 6",
+    "VACUUM ANALYZE medic.services, medic.service_state",
+)
+
+
+@pytest.fixture
+def with_few_of_many(seeded: Database) -> Database:
+    with seeded.autocommit() as connection:
+        for statement in FEW_OF_MANY:
+            connection.execute(statement)
+    return seeded
+
+
+def listed(database: Database, sort: Sort = Sort.SERVICE_ID, *, descending: bool = False, **wanted: Any) -> int:
+    """How many services are read for a page."""
+    values = {name: wanted.get(name) for name in Wanted.__dataclass_fields__}
+    statement = service_lists.listing(sort, descending=descending).as_string(None)
+    plan = explained(database, statement, **values, after_value=None, after_id=None, limit=PAGE)
+    return rows_read(plan, "services")
+
+
+@pytest.mark.parametrize("descending", [False, True])
+@pytest.mark.parametrize("sort", [Sort.SERVICE_ID, Sort.NAME, Sort.PRIORITY, Sort.CREATED_AT])
+def test_a_page_of_services_reads_what_it_shows(seeded: Database, sort: Sort, *, descending: bool) -> None:
+    becomes(seeded, "nothing is due")
+    assert listed(seeded, sort, descending=descending) <= PAGE + 1
+
+
+@pytest.mark.parametrize(
+    "wanted",
+    [
+        {"statuses": ["paused"]},
+        {"active": False},
+        {"priorities": ["p1"]},
+        {"muted": True},
+        {"team_key": "infra"},
+        {"team_id": 1},
+        {"statuses": ["down", "new"]},
+    ],
+    ids=str,
+)
+def test_few_of_many_services_are_found_by_themselves(with_few_of_many: Database, wanted: dict[str, Any]) -> None:
+    assert listed(with_few_of_many, **wanted) <= PAGE
+
+
+@pytest.mark.parametrize("wanted", [{"active": False}, {"service_name": "s17"}])
+def test_v1_finds_few_of_many_by_themselves(with_few_of_many: Database, wanted: dict[str, Any]) -> None:
+    values = dict.fromkeys(("service_id", "name_key", "service_name", "active"))
+    plan = explained(with_few_of_many, services.READ, **values | wanted, after=0, limit=PAGE)
+    assert rows_read(plan, "services") <= PAGE
+
+
+def test_many_services_are_counted_by_the_monitor_and_few_where_they_lie(seeded: Database) -> None:
+    becomes(seeded, "nothing is due")
+    values = {"limit": 15, "few": metrics.COUNTED_AT_ONCE}
+    assert rows_read(explained(seeded, overview.SUMMARY, **values), "service_state") == 20_000
+    with seeded.transaction() as tx:
+        counting.measure(tx)
+    plan = explained(seeded, overview.SUMMARY, **values)
+    assert rows_read(plan, "service_state") == 0
+    assert rows_read(plan, "services") <= metrics.COUNTED_AT_ONCE + 1
+
+
+def test_what_is_wrong_is_read_as_far_as_it_is_shown(seeded: Database) -> None:
+    with seeded.autocommit() as connection:
+        connection.execute(
+            "INSERT INTO medic.alerts (service_id, heartbeat_name, kind, status, priority, because, overdue_since,"
+            " opened_at, told_at, counted_until) SELECT service_id, 's', 'missed_heartbeat', 'open', 'p3', 'x', now(),"
+            " now() - service_id * interval '1 second', now(), now() FROM medic.services WHERE service_id <= 10000"
+        )
+        connection.execute("VACUUM ANALYZE medic.alerts, medic.services")
+    plan = explained(seeded, overview.WRONG, limit=PAGE)
+    assert rows_read(plan, "alerts") <= PAGE
+    assert rows_read(plan, "services") <= PAGE
 
 
 #: 5,000 approvals: each asked for, reminded of and decided, at three targets; and as many deliveries about alerts.

@@ -15,6 +15,7 @@ from medic_core.domain.access.api_keys import Scope
 from medic_core.domain.watching.signals import SignalKind
 from medic_core.flows import keys
 from medic_core.flows.sweep import sweep
+from medic_core.store import counting
 from medic_core.store.connection import Database
 from tests.builders import a_service, hears, rows, time_passes
 from tests.fixtures.dashboard import Dashboard
@@ -35,6 +36,32 @@ def reader(functions: Functions, database: Database) -> Dashboard:
     found = Dashboard(functions)
     assert found.sign_in(key).status == 303
     return found
+
+
+def test_of_many_services_the_overview_says_how_many_the_monitor_counted(
+    dashboard: Dashboard, database: Database
+) -> None:
+    a_service(database)
+    with database.transaction() as tx:
+        counting.measure(tx)
+    found = text_of(dashboard.get("/ui"))
+    assert "1 services" in found
+    assert "counted now and then" not in found
+    with database.transaction() as tx:
+        tx.execute(
+            "WITH made AS (INSERT INTO medic.services (heartbeat_name, name_key, service_name, slug, ping_id, priority,"
+            " every_seconds) SELECT 's' || n, 's' || n, 's' || n, 's' || n, gen_random_uuid(), 'p3', 60"
+            " FROM generate_series(1, 10000) AS n RETURNING service_id)"
+            " INSERT INTO medic.service_state (service_id, health, recent_heartbeats, silence_allowed)"
+            " SELECT service_id, 'up', '{}', interval '1 minute' FROM made"
+        )
+    found = text_of(dashboard.get("/ui"))
+    assert "1 services" in found
+    assert "counted now and then" in found
+    with database.transaction() as tx:
+        counting.measure(tx)
+    found = text_of(dashboard.get("/ui"))
+    assert "10001 services" in found
 
 
 def swept(database: Database) -> None:

@@ -7,10 +7,12 @@ import shutil
 import signal
 import time
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
 
+from local.gaps import MOST_PROCESSES
 from tests.fixtures.postgres import PostgresServer
 from tests.fixtures.receivers import Receivers
 from tests.system.conftest import ROOT, Medic, is_running, until
@@ -58,6 +60,17 @@ def test_a_killed_function_is_replaced_and_the_others_do_not_notice(start_medic:
     assert until(lambda: medic.ask("GET", ping, key=None).status == 200, 10)
     assert medic.workers("ManagementFunction") == management
     assert not set(medic.workers("HeartbeatFunction")) & set(victims)
+
+
+def test_a_crowd_waits_in_turn_instead_of_starting_a_process_each(start_medic: Callable[..., Medic]) -> None:
+    medic = start_medic()
+    medic.ask("POST", "/v2/services", QUICK)
+    beat = {"heartbeat_name": "worker", "status": "UP"}
+    with ThreadPoolExecutor(60) as crowd:
+        statuses = list(crowd.map(lambda _: medic.ask("POST", "/heartbeat", beat).status, range(180)))
+    assert statuses == [201] * 180
+    assert len(medic.workers("HeartbeatFunction")) <= MOST_PROCESSES
+    assert len(medic.ask("GET", "/heartbeat?heartbeat_name=worker").json["results"]) == 180
 
 
 def test_an_edit_reloads_its_function_and_a_broken_one_says_so(

@@ -200,11 +200,26 @@ def count_up(tx: Transaction, since: datetime, up_to: datetime) -> None:
     tx.execute(COUNT_UP, {**LIMITS, "since": since, "until": up_to, "most": None})
 
 
-MEASURE: Final = """
-UPDATE medic.counted SET registered_services = found.registered, active_services = found.active, measured_at = now()
-  FROM (SELECT count(*) AS registered, count(*) FILTER (WHERE active AND paused_at IS NULL) AS active
-          FROM medic.services) AS found
+#: How many services there are of each status; whoever is late is within the grace.
+BY_STATUS: Final = """
+SELECT COALESCE(jsonb_object_agg(status, n), jsonb_build_object())
+  FROM (SELECT status, count(*) AS n
+          FROM (SELECT CASE WHEN NOT s.active OR s.paused_at IS NOT NULL THEN 'paused'
+                            WHEN st.health IN ('up', 'degraded')
+                             AND now() > st.alert_after - s.grace_period_seconds * interval '1 second'
+                            THEN 'late' ELSE st.health END AS status
+                  FROM medic.services s JOIN medic.service_state st USING (service_id)) AS each
+         GROUP BY status) AS counted
 """
+MEASURE: Final = (
+    """
+UPDATE medic.counted SET registered_services = found.registered, active_services = found.active,
+       services_by_status = found.by_status, measured_at = now()
+  FROM (SELECT count(*) AS registered, count(*) FILTER (WHERE active AND paused_at IS NULL) AS active, ("""  # noqa: S608
+    + BY_STATUS
+    + """) AS by_status FROM medic.services) AS found
+"""
+)
 
 
 def measure(tx: Transaction) -> None:

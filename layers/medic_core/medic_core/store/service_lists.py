@@ -37,17 +37,23 @@ SORTED_BY: Final = {
     Sort.LAST_HEARTBEAT_AT: ("COALESCE(st.last_heartbeat_at, '-infinity')", "timestamptz"),
     Sort.NEXT_DEADLINE_AT: ("COALESCE(st.alert_after, 'infinity')", "timestamptz"),
 }
+#: Few of many are asked for twice: as they are known, and by the columns that an index knows them by.
 #: A page begins after (value, id) of the last one, so that it costs the same however far it lies.
 LISTED: Final = (
-    COLUMNS
+    COLUMNS  # noqa: S608 - constants
     + """
  WHERE (%(name_like)s::text IS NULL OR s.name_key LIKE %(name_like)s)
    AND (%(statuses)s::text[] IS NULL OR status.status = ANY(%(statuses)s))
    AND (%(team_id)s::bigint IS NULL OR s.team_id = %(team_id)s)
-   AND (%(team_key)s::text IS NULL OR t.name_key = %(team_key)s)
+   AND (%(team_key)s::text IS NULL
+        OR s.team_id = (SELECT named.team_id FROM medic.teams named WHERE named.name_key = %(team_key)s))
    AND (%(tags)s::text[] IS NULL OR s.tags @> %(tags)s)
    AND (%(priorities)s::text[] IS NULL OR s.priority = ANY(%(priorities)s))
    AND (%(active)s::boolean IS NULL OR (status.status <> 'paused') = %(active)s)
+   AND ((%(active)s IS DISTINCT FROM false AND %(statuses)s IS DISTINCT FROM ARRAY['paused'])
+        OR NOT s.active OR s.paused_at IS NOT NULL)
+   AND (%(statuses)s IS NULL OR %(statuses)s && ARRAY['up', 'late', 'paused'] OR st.health <> 'up')
+   AND (%(muted)s IS DISTINCT FROM true OR s.muted_until IS NOT NULL)
    AND (%(muted)s::boolean IS NULL OR (COALESCE(s.muted_until, '-infinity') > now()) = %(muted)s)
    AND (%(after_id)s::bigint IS NULL
         OR ({value}, s.service_id) {beyond} (%(after_value)s::text::{type}, %(after_id)s))
