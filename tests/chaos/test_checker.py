@@ -71,7 +71,8 @@ IN_DATABASE = {
     ),
     "two alerts of one silence": (
         f"INSERT INTO medic.alerts ({OF_ALERT}) SELECT service_id, heartbeat_name, kind, status, priority, because,"
-        f" overdue_since, opened_at + interval '1 second', resolved_at, counted_until FROM medic.alerts WHERE alert_id = {MISSED}",
+        " overdue_since, opened_at + interval '1 second', resolved_at, counted_until"
+        f" FROM medic.alerts WHERE alert_id = {MISSED}",
         r"alerts: mortal-\d: \d+ and \d+ are both missed_heartbeat, of one trouble",
     ),
     "an alert that is never over": (
