@@ -37,11 +37,12 @@ STEP_ENDS = {
 
 @dataclass(frozen=True)
 class Terms:
-    """What was agreed: how long a service may be silent, how long after that it must have been missed, and how far
-    clocks may be wrong. All in seconds."""
+    """What was agreed, in seconds: how long a service may be silent; how long after that it must have been missed, and
+    how long where the silence still lasts; how far clocks may be wrong."""
 
     allowed: float
     owed_after: float
+    owed_at_the_end: float
     skew: float = 0.0
 
 
@@ -168,7 +169,8 @@ def _silences(sent: Sequence[Entry], rows: dict[str, list[Row]], terms: Terms, f
         lives = sorted((entry for entry in attempts if entry["kind"] in LIFE), key=lambda entry: float(entry["sent"]))
         for before, after in zip(lives, [*lives[1:], None], strict=True):
             until = after["sent"] if after is not None else end
-            if until - before["answered"] <= terms.allowed + terms.owed_after:
+            owed_after = terms.owed_after if after is not None else terms.owed_at_the_end
+            if until - before["answered"] <= terms.allowed + owed_after:
                 continue
             figures["silences"] += 1
             if not any(_is_open(alert, before["answered"], until) for alert in missed[service]):

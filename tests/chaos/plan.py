@@ -63,8 +63,11 @@ class Plan:
 
 
 EVERY_SECONDS, GRACE_SECONDS = 10, 10
-#: A service that is silent for longer than this is missed, whatever hurt Medic meanwhile.
-OWED_AFTER_SECONDS = 90.0
+#: A silence is missed for sure when it has lasted for so long after its deadline: heartbeats that wait in the spool hold
+#: alerts back for 15 minutes at most.
+OWED_AFTER_SECONDS = 930.0
+#: The same for one that still lasts when all is whole again.
+OWED_AT_THE_END_SECONDS = 60.0
 #: How far clocks jump.
 JUMP_SECONDS = 5.0
 
@@ -131,12 +134,9 @@ def _silences(chance: Random, kind: Kind, seconds: float) -> Iterator[tuple[floa
         if kind is Kind.FAILING:
             yield begins, begins + chance.uniform(2.0, 8.0)
             return
-        # One that is missed for sure comes back where the run is long enough to see both.
-        back = begins + OWED_AFTER_SECONDS + chance.uniform(10.0, 40.0)
-        while kind is Kind.MORTAL and back < seconds and chance.random() < 0.7:
+        while kind is Kind.MORTAL and (back := begins + chance.uniform(30.0, 90.0)) < seconds and chance.random() < 0.7:
             yield begins, back
             begins = back + chance.uniform(30.0, 60.0)
-            back = begins + OWED_AFTER_SECONDS + chance.uniform(10.0, 40.0)
         if begins < seconds:
             yield begins, None
 

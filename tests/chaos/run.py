@@ -18,7 +18,7 @@ from tests.chaos.disk import Disk, a_disk
 from tests.chaos.plan import EVERY_SECONDS, GRACE_SECONDS, JUMP_SECONDS, OWED_AFTER_SECONDS, Fault, Plan
 from tests.chaos.system import System
 
-TERMS = Terms(EVERY_SECONDS + GRACE_SECONDS, OWED_AFTER_SECONDS, JUMP_SECONDS)
+TERMS = Terms(EVERY_SECONDS + GRACE_SECONDS, OWED_AFTER_SECONDS, OWED_AT_THE_END_SECONDS, JUMP_SECONDS)
 #: So long it may take until all is well again: a spool holds for minutes where its function was killed with messages.
 PATIENCE_SECONDS = 300.0
 LOOK_SECONDS = 5.0
@@ -80,7 +80,6 @@ def _settle(system: System, say: Say) -> Result:
     system.start_nothing_more()
     # Until then it need not have noticed the last that fell silent.
     began = time.monotonic()
-    owed = min(TERMS.allowed + TERMS.owed_after, PATIENCE_SECONDS)
     before = 0
     while time.monotonic() < began + PATIENCE_SECONDS:
         time.sleep(LOOK_SECONDS)
@@ -90,7 +89,7 @@ def _settle(system: System, say: Say) -> Result:
             like = f", like {wrong[0]}" if wrong else ""
             say(f"{time.monotonic() - began:.0f} s after the last fault {len(wrong)} things are not right yet{like}")
             before = len(wrong)
-        if not wrong and (time.monotonic() > began + owed or _all_missed(system)):
+        if not wrong and _all_missed(system):
             break
     settled_after = time.monotonic() - began
     system.silence()

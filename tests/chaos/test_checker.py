@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from dataclasses import replace
 
 import pytest
 
@@ -152,7 +153,7 @@ def test_a_silence_without_an_alert_is_found(world: World) -> None:
     answered = [one for one in entries(world.folder, "client-") if "answered" in one]
     last = {one["marker"].partition("/")[0]: float(one["answered"]) for one in answered}
     since, longest = min((at, name) for name, at in last.items() if name.startswith("mortal-"))
-    terms = Terms(TERMS.allowed, max(last.values()) - since - TERMS.allowed - 1.0, TERMS.skew)
+    terms = replace(TERMS, owed_at_the_end=max(last.values()) - since - TERMS.allowed - 1.0)
     assert check(world.folder, world.database_url, terms).wrong == []
     world.execute(f"DELETE FROM medic.alerts WHERE heartbeat_name = '{longest}'")
     assert found(world, rf"silences: {longest}: silent for \d+ s, and no alert", terms)

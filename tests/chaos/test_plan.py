@@ -6,7 +6,7 @@ from itertools import pairwise
 
 import pytest
 
-from tests.chaos.plan import FUNCTIONS, SERVERS, Kind, plan
+from tests.chaos.plan import EVERY_SECONDS, FUNCTIONS, GRACE_SECONDS, SERVERS, Kind, plan
 
 SEEDS = range(200)
 
@@ -39,7 +39,7 @@ def test_somebody_dies_in_every_run_and_most_live() -> None:
         assert len(dead) < len(services) / 3
 
 
-def test_who_comes_back_was_away_for_long_enough_to_be_missed() -> None:
+def test_who_comes_back_was_away_for_longer_than_is_allowed() -> None:
     lengths = [
         until - since
         for seed in SEEDS
@@ -48,4 +48,4 @@ def test_who_comes_back_was_away_for_long_enough_to_be_missed() -> None:
         if service.kind is Kind.MORTAL and until is not None
     ]
     assert len(lengths) > 100
-    assert min(lengths) > 90
+    assert min(lengths) > EVERY_SECONDS + GRACE_SECONDS
