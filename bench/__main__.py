@@ -1,9 +1,8 @@
-"""`make bench`: print every figure, and write docs/benchmarks.md with `--write`."""
+"""`make bench`: print every figure, and with `--write` put what was measured into docs/benchmarks.md."""
 
 from __future__ import annotations
 
 import argparse
-import platform
 import sys
 from pathlib import Path
 
@@ -17,23 +16,21 @@ PATHS = (
     ".",
 )
 sys.path[:0] = [str(ROOT / path) for path in PATHS]
-
-INTRODUCTION = """# Benchmarks
-
-Written by `make bench WRITE=1` ({python}, {cores}). Read the ratios: both sides of each were measured in the same
-run on the same machine, in turn. Absolute figures drift with the machine.
-"""
+DOCUMENT = ROOT / "docs" / "benchmarks.md"
 
 
 def main() -> None:
     from bench import (  # noqa: PLC0415  (paths first)
         cold_starts,
         dashboard,
+        document,
+        healthchecks,
         heartbeats,
         jobs,
         keys,
         load,
         million,
+        reads,
         repairs,
         routing,
         scale_figures,
@@ -42,8 +39,10 @@ def main() -> None:
 
     modules = {
         "heartbeats": heartbeats,
+        "healthchecks": healthchecks,
         "jobs": jobs,
         "keys": keys,
+        "reads": reads,
         "sweeps": sweeps,
         "routing": routing,
         "repairs": repairs,
@@ -54,20 +53,18 @@ def main() -> None:
         "scale": scale_figures,
     }
     parser = argparse.ArgumentParser(prog="python -m bench")
-    parser.add_argument("--write", action="store_true", help="write docs/benchmarks.md too")
+    parser.add_argument("--write", action="store_true", help="write it into docs/benchmarks.md too")
     parser.add_argument("--only", choices=tuple(modules), help="measure one thing")
     asked = parser.parse_args()
-    reports = []
     for name, module in modules.items():
-        if asked.only in {None, name}:
-            print(f"measuring {name} …", flush=True)
-            reports.append(module.report())
-            print(reports[-1], flush=True)
-    if asked.write:
-        import os  # noqa: PLC0415
-
-        head = INTRODUCTION.format(python=f"CPython {platform.python_version()}", cores=f"{os.cpu_count()} cores")
-        (ROOT / "docs" / "benchmarks.md").write_text("\n".join([head, *reports]))
+        if asked.only not in {None, name}:
+            continue
+        print(f"measuring {name} …", flush=True)
+        beside = document.circumstances()
+        found = module.report()
+        print(found, flush=True)
+        if asked.write and found:
+            DOCUMENT.write_text(document.written(DOCUMENT.read_text(), {name: f"{beside}\n\n{found}"}, tuple(modules)))
 
 
 if __name__ == "__main__":

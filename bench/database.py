@@ -29,10 +29,14 @@ SELECT service_id, 'up', now(), ARRAY[now()], interval '1 minute', now() + inter
 """
 
 
+#: A disk that is none, where there is one.
+MEMORY = Path("/dev/shm")
+
+
 @contextmanager
-def fresh() -> Iterator[str]:
-    """The URL of a migrated database that is gone afterwards."""
-    folder = Path(tempfile.mkdtemp(prefix="medic-bench-"))
+def fresh(parent: Path | None = None) -> Iterator[str]:
+    """The URL of a migrated database that is gone afterwards; on the disk of temporary files, or on another."""
+    folder = Path(tempfile.mkdtemp(prefix="medic-bench-", dir=parent))
     folder.chmod(0o755)
     server, url = servers.postgres(folder)
     server.start()

@@ -58,38 +58,47 @@ def report() -> str:
 
 def _singles_and_batches(handler: Callable[..., dict[str, Any]]) -> str:
     """Each call of either sends 500 signals, of 500 services all over the table."""
-    offsets = itertools.count()
-
-    def names() -> list[str]:
-        start = next(offsets) * BATCH * 7
-        return [f"service-{(start + number * 13) % (SERVICES - 10) + 10}" for number in range(BATCH)]
-
-    def singly() -> None:
-        for name in names():
-            _send(handler, "/heartbeat", {"heartbeat_name": name, "status": "UP"}, 201)
-
-    def at_once(status: str) -> Callable[[], None]:
-        def send() -> None:
-            signals = [{"heartbeat_name": name, "status": status} for name in names()]
-            answer = _send(handler, "/v2/heartbeats", {"heartbeats": signals}, 200)
-            if f'"succeeded": {BATCH}' not in answer["body"]:
-                raise RuntimeError(answer["body"][:500])
-
-        return send
-
     calls = {
-        f"{BATCH} requests": singly,
-        f"one request of {BATCH}": at_once("UP"),
-        f"one request of {BATCH}, each of which changes a state": at_once("COMPLETED"),
+        f"{BATCH} requests": _singly(handler, "UP"),
+        f"one request of {BATCH}": _at_once(handler, "UP"),
+        f"{BATCH} requests, each of which changes a state": _singly(handler, "COMPLETED"),
+        f"one request of {BATCH}, each of which changes a state": _at_once(handler, "COMPLETED"),
     }
     found = measure.alternated(calls, 6, ROUNDS)
     reference = next(iter(found))
     rows = []
     for name, timings in found.items():
-        rate = BATCH * measure.median([timing.per_second for timing in timings])
+        rates = [BATCH * timing.per_second for timing in timings]
         times = [own.per_second / ref.per_second for own, ref in zip(timings, found[reference], strict=True)]
-        rows.append((name, f"{rate:,.0f} signals/s", f"{measure.median(times):.1f} ×"))
-    return measure.table(f"{BATCH} signals (median of {ROUNDS} × 6)", ("how", "rate", "of the reference"), rows)
+        rows.append((name, measure.spread(rates, ",.0f"), measure.spread(times, ".2f")))
+    return measure.table(f"{BATCH} signals (median of {ROUNDS} × 6)", ("how", "signals a second", "× the first"), rows)
+
+
+def _names(turn: int) -> list[str]:
+    """Others each turn, but for the first ones, which are special."""
+    return [f"service-{(turn * BATCH * 7 + number * 13) % (SERVICES - 10) + 10}" for number in range(BATCH)]
+
+
+def _singly(handler: Callable[..., dict[str, Any]], status: str) -> Callable[[], None]:
+    turns = itertools.count()
+
+    def send() -> None:
+        for name in _names(next(turns)):
+            _send(handler, "/heartbeat", {"heartbeat_name": name, "status": status}, 201)
+
+    return send
+
+
+def _at_once(handler: Callable[..., dict[str, Any]], status: str) -> Callable[[], None]:
+    turns = itertools.count()
+
+    def send() -> None:
+        signals = [{"heartbeat_name": name, "status": status} for name in _names(next(turns))]
+        answer = _send(handler, "/v2/heartbeats", {"heartbeats": signals}, 200)
+        if f'"succeeded": {BATCH}' not in answer["body"]:
+            raise RuntimeError(answer["body"][:500])
+
+    return send
 
 
 def _kinds(handler: Callable[..., dict[str, Any]]) -> str:
@@ -111,11 +120,8 @@ def _kinds(handler: Callable[..., dict[str, Any]]) -> str:
         "a run of a service with a limit": run_of(LIMITED),
     }
     found = measure.alternated(calls, 400, ROUNDS)
-    rows = [
-        (name, *(f"{measure.median([one.percentile(share) for one in timings]):.3f} ms" for share in (0.5, 0.99)))
-        for name, timings in found.items()
-    ]
-    return measure.table(f"Job signals through their handler (median of {ROUNDS} × 400)", ("what", "p50", "p99"), rows)
+    title = f"Job signals through their handler (median of {ROUNDS} × 400)"
+    return measure.table(title, measure.COMPARED, measure.compared(found))
 
 
 def _statistics(url: str) -> str:

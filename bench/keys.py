@@ -123,19 +123,6 @@ def _posted(handler: Callable[..., dict[str, object]]) -> Callable[[], object]:
     return call
 
 
-def _rows(found: dict[str, list[measure.Timing]]) -> list[tuple[str, ...]]:
-    reference, rows = next(iter(found)), []
-    for name, timings in found.items():
-        rate = measure.median([timing.per_second for timing in timings])
-        shares = [own.per_second / ref.per_second for own, ref in zip(timings, found[reference], strict=True)]
-        p50, p99 = (measure.median([timing.percentile(share) for timing in timings]) for share in (0.5, 0.99))
-        rows.append((name, f"{rate:,.0f}/s", f"{p50:.3f} ms", f"{p99:.3f} ms", f"{measure.median(shares):.0%}"))
-    return rows
-
-
-COLUMNS = ("what", "rate", "p50", "p99", "of the first")
-
-
 def _many_keys(url: str, ingest: ModuleType) -> str:
     """The table grows between rounds, so each size is compared with the first of the same run."""
     found: dict[str, list[measure.Timing]] = {}
@@ -147,7 +134,7 @@ def _many_keys(url: str, ingest: ModuleType) -> str:
             connection.execute("VACUUM ANALYZE medic.api_key_secrets")
             ((keys,),) = connection.execute("SELECT count(*) FROM medic.api_keys").fetchall()
         found[f"{keys:,} keys in the table"] = [measure.timed(call, COUNT) for _ in range(ROUNDS)]
-    return measure.table("POST /heartbeat, by the number of API keys", COLUMNS, _rows(found))
+    return measure.table("POST /heartbeat, by the number of API keys", measure.COMPARED, measure.compared(found))
 
 
 def _first_use(ingest: ModuleType) -> str:
@@ -158,7 +145,9 @@ def _first_use(ingest: ModuleType) -> str:
         return call()
 
     found = measure.alternated({"a key that was seen lately": call, "its first use": first}, FIRST_USES, ROUNDS)
-    return measure.table("POST /heartbeat, first use of a key and later ones", COLUMNS, _rows(found))
+    return measure.table(
+        "POST /heartbeat, first use of a key and later ones", measure.COMPARED, measure.compared(found)
+    )
 
 
 @contextmanager
@@ -200,7 +189,7 @@ def _limiters(url: str, redis_url: str, how: str) -> str:
     for module in loaded:
         module.DATABASE.close()
         module.REDIS.close()
-    return measure.table(f"POST /heartbeat, by where limits are kept, {how}", COLUMNS, _rows(found))
+    return measure.table(f"POST /heartbeat, by where limits are kept, {how}", measure.COMPARED, measure.compared(found))
 
 
 def _parts(ingest: ModuleType) -> str:
@@ -219,9 +208,9 @@ def _parts(ingest: ModuleType) -> str:
         "the answer": lambda: answers.enveloped("Heartbeat Posted Successfully.", status=201),
     }
     found = measure.alternated(calls, COUNT, ROUNDS)
-    total = measure.median([timing.percentile(0.5) for timing in found["all of it"]])
+    total = measure.median([timing.percentile(0.5) * 1000 for timing in found["all of it"]])
     rows = []
     for name, timings in found.items():
-        p50 = measure.median([timing.percentile(0.5) for timing in timings])
-        rows.append((name, f"{p50 * 1000:.1f} µs", f"{p50 / total:.1%}"))
-    return measure.table("POST /heartbeat, part by part (median)", ("part", "time", "share"), rows)
+        p50 = [timing.percentile(0.5) * 1000 for timing in timings]
+        rows.append((name, measure.spread(p50, ".1f"), f"{measure.median(p50) / total:.1%}"))
+    return measure.table("POST /heartbeat, part by part (median)", ("part", "p50, µs", "share"), rows)

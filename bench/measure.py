@@ -5,9 +5,11 @@ from __future__ import annotations
 import os
 import statistics
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
 
 
 @contextmanager
@@ -51,17 +53,65 @@ def timed(call: Callable[[], object], count: int) -> Timing:
     return Timing(seconds)
 
 
-def alternated(calls: dict[str, Callable[[], object]], count: int, rounds: int) -> dict[str, list[Timing]]:
+def worked(call: Callable[[], object], backend: int, count: int) -> tuple[float, float]:
+    """Microseconds of processor that one of so many calls takes here, and in the server's process for us.
+
+    Clocks of a busy machine tell of the others; this tells of us. Linux alone counts so.
+    """
+    own, servers = time.process_time(), _processor_seconds(backend)
+    for _ in range(count):
+        call()
+    spent = (time.process_time() - own, _processor_seconds(backend) - servers)
+    return spent[0] / count * 1_000_000, spent[1] / count * 1_000_000
+
+
+def _processor_seconds(process: int) -> float:
+    return int(Path(f"/proc/{process}/schedstat").read_text().split()[0]) / 1_000_000_000
+
+
+Run = Callable[[int], Timing]
+#: Columns of `compared`.
+COMPARED = ("what", "a second", "p50, µs", "p99, µs", "× the first")
+
+
+def calling(call: Callable[[], object]) -> Run:
+    """How so many calls of this are timed."""
+    return partial(timed, call)
+
+
+def alternated(calls: Mapping[str, Callable[[], object]], count: int, rounds: int) -> dict[str, list[Timing]]:
     """Time several things in turn, round after round, so that a noisy machine disturbs all alike."""
-    found: dict[str, list[Timing]] = {name: [] for name in calls}
+    return in_turn({name: calling(call) for name, call in calls.items()}, count, rounds)
+
+
+def in_turn(runs: Mapping[str, Run], count: int, rounds: int) -> dict[str, list[Timing]]:
+    """As `alternated`, of what times itself."""
+    found: dict[str, list[Timing]] = {name: [] for name in runs}
     for _ in range(rounds):
-        for name, call in calls.items():
-            found[name].append(timed(call, count))
+        for name, run in runs.items():
+            found[name].append(run(count))
     return found
 
 
 def median(values: Sequence[float]) -> float:
     return statistics.median(values)
+
+
+def spread(values: Sequence[float], form: str) -> str:
+    """The median with the lowest and the highest of the rounds."""
+    low, middle, high = (f"{value:{form}}" for value in (min(values), median(values), max(values)))
+    return f"{middle} ({low}–{high})"
+
+
+def compared(found: Mapping[str, Sequence[Timing]], reference: str | None = None) -> list[tuple[str, ...]]:
+    """Rows of how often a second and how long, of each thing's rounds; the share is of the reference's same round."""
+    first = found[reference or next(iter(found))]
+    rows = []
+    for name, timings in found.items():
+        shares = [own.per_second / ref.per_second for own, ref in zip(timings, first, strict=True)]
+        times = (spread([timing.percentile(share) * 1000 for timing in timings], ",.1f") for share in (0.5, 0.99))
+        rows.append((name, spread([one.per_second for one in timings], ",.0f"), *times, spread(shares, ",.2f")))
+    return rows
 
 
 def table(title: str, columns: Sequence[str], rows: Sequence[Sequence[object]]) -> str:

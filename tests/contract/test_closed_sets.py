@@ -36,13 +36,14 @@ from medic_core.domain.routing.messages import NoticeKind
 from medic_core.domain.routing.targets import Channel, Mode
 from medic_core.domain.routing.working_hours import Period
 from medic_core.domain.watching.deadlines import Reason
+from medic_core.domain.watching.health import Health
 from medic_core.domain.watching.periods import PeriodState
 from medic_core.domain.watching.public import Mood, PublicState
 from medic_core.domain.watching.runs import RunStatus
 from medic_core.domain.watching.schedules import ScheduleKind
 from medic_core.domain.watching.signals import SignalKind, Unmatched
 from medic_core.domain.watching.snapshots import Action
-from medic_core.domain.watching.states import Health, Trouble
+from medic_core.domain.watching.states import Trouble
 from medic_core.store.approvals import ApprovalStatus
 from medic_core.store.connection import Database
 from medic_core.store.deliveries import Status

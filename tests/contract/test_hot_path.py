@@ -24,6 +24,10 @@ ONLY_OF_OLDER_PYTHONS = {"typing_extensions"}
 #: Of ours: what a change of state needs, a new key, or somebody who is told.
 NOT_YET = [
     "medic_core.flows.settle",
+    "medic_core.domain.watching.states",
+    "medic_core.domain.watching.deadlines",
+    "medic_core.domain.watching.schedules",
+    "medic_core.store.service_states",
     "medic_core.telemetry",
     "medic_core.adapters.hashing",
     "medic_core.domain.alerting.alerts",

@@ -171,7 +171,7 @@ def leave_metrics(database: Database) -> None:
         tx.execute("UPDATE medic.playbook_executions SET traceparent = %(it)s", {"it": f"00-{1:032}-{1:016}-01"})
 
 
-#: All that a migration can make: columns, constraints, indexes, relations with their storage, comments.
+#: All that a migration can make: columns, constraints, indexes, relations with their storage, comments, functions.
 SCHEMA = """
     SELECT 'column', table_name::text, column_name::text, concat_ws(' ', data_type, is_nullable, column_default,
            is_identity, generation_expression) FROM information_schema.columns WHERE table_schema = 'medic'
@@ -183,6 +183,8 @@ SCHEMA = """
     UNION ALL SELECT 'comment', objoid::regclass::text, objsubid::text, description
       FROM pg_description JOIN pg_class c ON c.oid = objoid JOIN pg_namespace n ON n.oid = relnamespace
      WHERE nspname = 'medic'
+    UNION ALL SELECT 'function', p.oid::regprocedure::text, '', pg_get_functiondef(p.oid)
+      FROM pg_proc p JOIN pg_namespace n ON n.oid = pronamespace WHERE nspname = 'medic'
     UNION ALL SELECT 'schema', nspname::text, '', '' FROM pg_namespace WHERE nspname = 'medic'
 """
 

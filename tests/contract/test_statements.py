@@ -19,7 +19,7 @@ STATEMENT = re.compile(r"\s*(SELECT|INSERT|UPDATE|DELETE|WITH)\b")
 NO_STATEMENTS = {
     "watched.FOR_SERVICE",
     "watched.SELECT",
-    "service_states.KEY",
+    "batches.KEY",
     "heartbeat_events.PREFIX",
     "alerts.TOLD",
     "deliveries.NOBODY",

@@ -489,7 +489,7 @@ class TestMedicItself:
         ((labels, value),) = scraped(functions).series("medic_build_info")
         assert value == 1
         assert labels["version"] == "0.1.0"
-        assert labels["migration"] == "0012.many_services"
+        assert labels["migration"] == "0013.heartbeats"
 
 
 @pytest.mark.parametrize(("opened", "status"), [("true", 200), ("false", 401), ("", 401)])

@@ -83,7 +83,7 @@ def test_an_ordinary_success_of_a_cron_service_is_two_statements(clock: Clock) -
     clock.passes(DAY)
     statements = watch_statements(clock.database)
     hears(clock.database)
-    assert [statement.split()[0] for statement in statements] == ["WITH", "WITH"]
+    assert [statement.split()[0] for statement in statements] == ["SELECT", "WITH"]
     ((recent, last),) = rows(clock.database, "SELECT recent_heartbeats, last_heartbeat_at FROM medic.service_state")
     assert recent == [last] == [clock.now]
     assert rows(clock.database, "SELECT count(*) FROM medic.heartbeat_events") == [(2,)]

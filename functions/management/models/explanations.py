@@ -8,8 +8,9 @@ from zoneinfo import ZoneInfo
 from pydantic import BaseModel, ConfigDict, Field
 
 from medic_core.domain.watching.deadlines import Expected, upcoming
+from medic_core.domain.watching.health import Health
 from medic_core.domain.watching.schedules import Cron, Schedule
-from medic_core.domain.watching.states import Health, Trouble
+from medic_core.domain.watching.states import Trouble
 from models.history import ReadHeartbeat
 from models.services import Schedule as ReadableSchedule
 from models.services import Status, read_schedule

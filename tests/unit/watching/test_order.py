@@ -11,11 +11,11 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
+from medic_core.domain.watching.health import Health
 from medic_core.domain.watching.schedules import Interval
 from medic_core.domain.watching.signals import SignalKind
 from medic_core.domain.watching.states import (
     Expectations,
-    Health,
     Heard,
     State,
     Trouble,

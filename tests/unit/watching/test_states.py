@@ -6,6 +6,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from medic_core.domain.watching.deadlines import Extension, Reason
+from medic_core.domain.watching.health import Health
 from medic_core.domain.watching.runs import RunsHeard
 from medic_core.domain.watching.schedules import Cron, Interval
 from medic_core.domain.watching.signals import SignalKind
@@ -13,7 +14,6 @@ from medic_core.domain.watching.states import (
     OF_RUNS,
     Expectations,
     Found,
-    Health,
     Heard,
     State,
     Transition,

@@ -45,7 +45,7 @@ class Authenticator:
     def remembered(self, headers: Mapping[str, str], before_hashing: Callable[[], None]) -> VerifiedKey:
         """A verified key, without a statement where it was seen lately.
 
-        The caller's own statement must check that it still holds (`service_states.RECORD` does).
+        The caller's own statement must check that it still holds (`medic.record_heartbeat` does).
         `before_hashing` may refuse one that was not. Raises Unauthorized, Unavailable.
         """
         text = presented_key(headers)

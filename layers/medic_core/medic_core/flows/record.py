@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from medic_core.domain.access.api_keys import VerifiedKey
+from medic_core.domain.watching.health import Health
 from medic_core.domain.watching.signals import BySlug, Signal, SignalKind, Taken
-from medic_core.domain.watching.states import Health
 from medic_core.errors import BadRequest, NotFound, Unauthorized
-from medic_core.store import service_states
+from medic_core.store import recording
 from medic_core.store.connection import Database
 
 #: The health in which such a signal changes nothing but times.
@@ -29,7 +29,7 @@ def record_signal(database: Database, signal: Signal, key: VerifiedKey | None) -
     """
     ordinary = ORDINARY.get(signal.kind) if signal.run_id is None else None
     with database.autocommit() as connection:
-        found = service_states.record(connection, signal, ordinary, key)
+        found = recording.record(connection, signal, ordinary, key)
     refused(found.refusal)
     if found.recorded and found.service_id is not None and found.heartbeat_name is not None:
         return Taken(found.service_id, found.heartbeat_name, signal.kind)

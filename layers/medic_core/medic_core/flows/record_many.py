@@ -1,9 +1,11 @@
-"""Many signals in one request. The ordinary ones are one statement; the others are settled one by one."""
+"""Many signals in one request. The ordinary ones are one statement; the others are settled, many in one commit."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from enum import Enum
+from itertools import groupby
 
 from medic_core.domain.access.api_keys import VerifiedKey
 from medic_core.domain.watching.signals import Signal, Taken
@@ -13,6 +15,9 @@ from medic_core.flows.record import refused
 from medic_core.store import batches
 from medic_core.store.batches import Found
 from medic_core.store.connection import Database
+
+#: Settled in one transaction: a commit is most of what one costs, and its services wait for each other's.
+TOGETHER = 50
 
 
 class Spooled(Enum):
@@ -35,36 +40,51 @@ def record_many(
     """
     signals = {position: one for position, one in enumerate(sent) if isinstance(one, Signal)}
     outcomes: dict[int, Outcome] = {position: one for position, one in enumerate(sent) if isinstance(one, BadRequest)}
-    found: dict[int, Found] = {}
-    is_away = False
     try:
         with database.autocommit() as connection:
             refusal, found = batches.record(connection, signals, key)
         refused(refusal)
+        to_settle = _to_settle(found)
+        at_once = [position for position in signals if position not in to_settle]
+        outcomes |= {position: _at_once(signals[position], found[position]) for position in at_once}
+        for group in _groups(to_settle):
+            settled = settle.settle_together(database, [(to_settle[one], signals[one]) for one in group])
+            outcomes |= zip(group, settled, strict=True)
     except Unavailable:
-        is_away = True
-    for position, signal in signals.items():
-        if not is_away:
-            try:
-                outcomes[position] = _outcome(database, signal, found[position])
-                continue
-            except Unavailable:
-                is_away = True
-        outcomes[position] = Spooled.SPOOLED
-    waiting = [signals[position] for position, outcome in outcomes.items() if outcome is Spooled.SPOOLED]
-    if waiting:
-        spool(waiting)
+        waiting = [position for position in signals if position not in outcomes]
+        spool([signals[position] for position in waiting])
+        outcomes |= dict.fromkeys(waiting, Spooled.SPOOLED)
     return [outcomes[position] for position in range(len(sent))]
 
 
-def _outcome(database: Database, signal: Signal, found: Found) -> Outcome:
-    if found.service_id is None:
+def _at_once(signal: Signal, found: Found) -> Outcome:
+    """What became of one that the statement recorded, or that nobody can take."""
+    if found.service_id is None or found.heartbeat_name is None:
         return NotFound(settle.nobody(signal.whom))
-    if found.recorded and found.heartbeat_name is not None:
+    if found.recorded:
         return Taken(found.service_id, found.heartbeat_name, signal.kind)
-    if not found.active:
-        return BadRequest(settle.INACTIVE)
-    try:
-        return settle.settle_signal(database, found.service_id, signal)
-    except NotFound as error:
-        return error
+    return BadRequest(settle.INACTIVE)
+
+
+def _to_settle(found: Mapping[int, Found]) -> dict[int, int]:
+    """The services of those that change more than times, by position."""
+    return {
+        position: one.service_id
+        for position, one in found.items()
+        if one.service_id is not None and one.active and not one.recorded
+    }
+
+
+def _groups(services: Mapping[int, int]) -> Iterator[list[int]]:
+    """Positions that are settled together, group after group: each service at most once in a group, in the order sent.
+
+    Within a group services come in the order of their ids: two batches wait for one another and not in a circle.
+    """
+    turns, seen = dict[int, int](), Counter[int]()
+    for position, service_id in services.items():
+        turns[position] = seen[service_id]
+        seen[service_id] += 1
+    ordered = sorted(services, key=lambda position: (turns[position], services[position]))
+    for _, turn in groupby(ordered, key=turns.__getitem__):
+        positions = list(turn)
+        yield from (positions[start : start + TOGETHER] for start in range(0, len(positions), TOGETHER))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
@@ -9,15 +10,33 @@ from medic_core.domain.alerting import flapping
 from medic_core.domain.alerting.alerts import flapping_began, open_for
 from medic_core.domain.alerting.flapping import Steadiness
 from medic_core.domain.watching import deadlines
+from medic_core.domain.watching.health import Health
 from medic_core.domain.watching.runs import RunsHeard, RunStatus
 from medic_core.domain.watching.signals import ById, BySlug, Signal, SignalKind, Taken, Whom, filtered
-from medic_core.domain.watching.states import OF_RUNS, Health, Heard, State, Trouble, advance, is_sign_of_life
+from medic_core.domain.watching.states import (
+    OF_RUNS,
+    Heard,
+    State,
+    Trouble,
+    advance,
+    is_sign_of_life,
+)
 from medic_core.errors import NotFound
 from medic_core.flows import change
 from medic_core.flows.register import register_for_slug
-from medic_core.store import alerts, api_keys, counting, job_runs, schedules, service_states, services, settling
+from medic_core.store import (
+    alerts,
+    api_keys,
+    counting,
+    job_runs,
+    recording,
+    schedules,
+    service_states,
+    services,
+    settling,
+)
 from medic_core.store.connection import Database, Transaction
-from medic_core.store.service_states import Recorded
+from medic_core.store.recording import Recorded
 from medic_core.store.settling import Change, Locked
 
 INACTIVE = "This service is inactive: activate it before sending heartbeats."
@@ -57,7 +76,7 @@ def advance_by_tick(database: Database, found: Recorded, signal: Signal, ordinar
     cron = schedules.as_text(schedule)
     assert cron is not None
     with database.autocommit() as connection:
-        is_recorded = service_states.advance(connection, found.service_id, signal, ordinary, cron, found.now, deadline)
+        is_recorded = recording.advance(connection, found.service_id, signal, ordinary, cron, found.now, deadline)
     return Taken(found.service_id, found.heartbeat_name, signal.kind) if is_recorded else None
 
 
@@ -75,6 +94,16 @@ def settle_signal(database: Database, service_id: int, signal: Signal) -> Taken:
     """Record a signal with all that it changes, in one transaction."""
     with database.transaction() as tx:
         return _settle(tx, service_id, signal)
+
+
+def settle_together(database: Database, sent: Sequence[tuple[int, Signal]]) -> list[Taken | NotFound]:
+    """Record signals of different services with all that they change, in one transaction; each may miss its service."""
+    with database.transaction() as tx:
+        locked = settling.lock_all(tx, [service_id for service_id, _ in sent])
+        return [
+            _settle_locked(tx, locked[service_id], signal) if service_id in locked else NotFound(nobody(signal.whom))
+            for service_id, signal in sent
+        ]
 
 
 def replay_signal(database: Database, signal: Signal, key_id: str | None = None) -> Taken | None:
@@ -95,10 +124,15 @@ def replay_signal(database: Database, signal: Signal, key_id: str | None = None)
 
 
 def _settle(tx: Transaction, service_id: int, signal: Signal) -> Taken:
-    """1. Lock the service. 2. Filter and pair runs. 3. Decide. 4. Write the consequences. 5. Open what is new."""
     locked = settling.lock(tx, service_id)
     if locked is None:
         raise NotFound(nobody(signal.whom))
+    return _settle_locked(tx, locked, signal)
+
+
+def _settle_locked(tx: Transaction, locked: Locked, signal: Signal) -> Taken:
+    """1. Filter and pair runs. 2. Decide. 3. Write the consequences. 4. Open what is new."""
+    service_id = locked.service.service_id
     at = min(signal.received_at or locked.now, locked.now)
     spooled = signal.received_at is not None
     if spooled and (not locked.accepts or settling.is_known(tx, service_id, signal, at)):

@@ -10,10 +10,11 @@ from medic_core.domain.alerting import flapping
 from medic_core.domain.alerting.alerts import INGEST_SILENT, Opening, Priority, flapping_began, look, open_for
 from medic_core.domain.alerting.reminders import interval_before
 from medic_core.domain.watching import outages
+from medic_core.domain.watching.health import Health
 from medic_core.domain.watching.lengths import spoken
 from medic_core.domain.watching.outages import Hold, Proceed, Restart, Shift, Verdict
 from medic_core.domain.watching.schedules import Interval
-from medic_core.domain.watching.states import Health, Trouble
+from medic_core.domain.watching.states import Trouble
 from medic_core.flows import maintain, ourselves
 from medic_core.store import alerts, job_runs, monitor_state, service_states, sweeping
 from medic_core.store.alerts import Together

@@ -1,4 +1,4 @@
-"""API keys and the hashes of their secrets. Revocation and expiry are also checked in `service_states.RECORD`."""
+"""API keys and the hashes of their secrets. Revocation and expiry are also checked in `medic.record_heartbeat`."""
 
 from __future__ import annotations
 

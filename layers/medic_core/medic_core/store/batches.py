@@ -7,15 +7,27 @@ from typing import Final, NamedTuple
 
 from medic_core.domain.access.api_keys import VerifiedKey
 from medic_core.domain.watching.signals import ById, ByName, Signal
-from medic_core.store import service_states
 from medic_core.store.connection import Transaction
 
-#: As `service_states.RECORD` for each service that is meant once or several times by the same ordinary sign of life.
+#: Part of a statement that comes with a key: why the key that was verified is refused, if it is.
+KEY: Final = """key AS (
+    SELECT CASE WHEN %(key_id)s::text IS NULL THEN NULL
+                WHEN k.api_key_id IS NULL THEN 'invalid_key'
+                WHEN k.revoked_at <= now() THEN 'revoked_key'
+                WHEN LEAST(k.expires_at, secret.valid_until) <= now() THEN 'expired_key'
+                WHEN k.api_key_id <> %(api_key_id)s OR k.version <> %(key_version)s THEN 'changed_key'
+           END AS refusal
+      FROM (VALUES (1)) AS always
+      LEFT JOIN medic.api_key_secrets secret ON secret.key_id = %(key_id)s
+      LEFT JOIN medic.api_keys k USING (api_key_id)
+)"""
+
+#: As `medic.record_heartbeat` for each service that is meant once or several times by the same ordinary sign of life.
 #: Rows are locked in the order of their ids: two batches wait for one another and not in a circle.
 RECORD: Final = (
     """
 WITH """  # noqa: S608 - constants
-    + service_states.KEY
+    + KEY
     + """, sent AS (
     SELECT * FROM unnest(%(positions)s::int[], %(name_keys)s::text[], %(service_ids)s::bigint[], %(kinds)s::text[],
                          %(run_ids)s::text[], %(signal_ids)s::uuid[], %(addresses)s::text[], %(agents)s::text[])

@@ -11,7 +11,7 @@ from psycopg.rows import class_row
 from medic_core.store.connection import Transaction
 
 #: The newest migration that this code was written for; a contract test compares it with the files.
-NEWEST_MIGRATION: Final = "0012.many_services"
+NEWEST_MIGRATION: Final = "0013.heartbeats"
 #: The migration library's own table; it lies in `public` (adapters.migrations says why).
 CHECK: Final = """
 SELECT now() - state.last_sweep_at AS since_sweep,

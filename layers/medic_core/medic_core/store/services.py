@@ -16,7 +16,7 @@ from medic_core.domain.watching.schedules import DEFAULT_EARLY_TOLERANCE, Schedu
 from medic_core.domain.watching.signals import Whom
 from medic_core.store import schedules
 from medic_core.store.connection import Transaction
-from medic_core.store.service_states import identification
+from medic_core.store.recording import identification
 
 #: A slug that another service of the team has is made unique by a number.
 ADD: Final = """

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Final
@@ -12,12 +12,13 @@ from psycopg.rows import class_row, dict_row, scalar_row
 from medic_core.domain.alerting.alerts import Watched
 from medic_core.domain.alerting.flapping import Steadiness
 from medic_core.domain.watching.deadlines import Extension, Reason, in_force
+from medic_core.domain.watching.health import Health
 from medic_core.domain.watching.signals import PingFilter, Signal, Unmatched
-from medic_core.domain.watching.states import Expectations, Health, State, Trouble
-from medic_core.store import service_states, watched
+from medic_core.domain.watching.states import Expectations, State, Trouble
+from medic_core.store import recording, service_states, watched
 from medic_core.store.connection import Transaction
 
-READ: Final = (
+SELECT: Final = (
     watched.SELECT  # noqa: S608 - two constants
     + """, now() AS now, st.health, st.last_heartbeat_at, st.recent_heartbeats, st.alert_after, st.down_at, st.degraded,
        st.extensions, st.extension_reasons, st.consecutive_failures, st.troubles, st.unnamed_run,
@@ -25,11 +26,17 @@ READ: Final = (
        s.max_duration_ms * interval '1 millisecond' AS max_duration, s.post_only, s.success_keywords,
        s.failure_keywords, s.start_keywords, s.unmatched_body
   FROM medic.service_state st JOIN medic.services s USING (service_id)
- WHERE st.service_id = %(service_id)s
 """
 )
+READ: Final = SELECT + " WHERE st.service_id = %(service_id)s"
 #: The row lock makes what it returns the newest truth; facts of other tables are repeated in the row for that reason.
-LOCK: Final = READ + "FOR UPDATE OF st FOR KEY SHARE OF s"
+LOCK: Final = READ + " FOR UPDATE OF st FOR KEY SHARE OF s"
+#: In the order of their ids: who locks several waits for another who does, and not in a circle.
+LOCK_ALL: Final = (
+    SELECT
+    + """ WHERE st.service_id = ANY(%(service_ids)s::bigint[])
+ ORDER BY st.service_id FOR UPDATE OF st FOR KEY SHARE OF s"""
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +62,13 @@ class Locked:
 def lock(tx: Transaction, service_id: int) -> Locked | None:
     """Lock a service's row and read it; None where it does not exist (any more)."""
     return _found(tx, LOCK, service_id)
+
+
+def lock_all(tx: Transaction, service_ids: Sequence[int]) -> dict[int, Locked]:
+    """Lock several services' rows and read them; those that do not exist (any more) are missing."""
+    with tx.cursor(row_factory=dict_row) as cursor:
+        found = cursor.execute(LOCK_ALL, {"service_ids": list(service_ids)}).fetchall()
+    return {row["service_id"]: _locked(row) for row in found}
 
 
 def look(tx: Transaction, service_id: int) -> Locked | None:
@@ -191,7 +205,7 @@ def settle(tx: Transaction, locked: Locked, signal: Signal, received_at: datetim
                 "service_id": locked.service.service_id,
                 "received_at": received_at,
                 "run_id": signal.run_id,
-                **service_states.heard(signal),
+                **recording.heard(signal),
                 **service_states.columns(change.state),
                 "troubles": sorted(change.troubles),
                 "unnamed_run": change.unnamed_run,

@@ -11,7 +11,8 @@ from psycopg.rows import class_row, dict_row, scalar_row
 
 from medic_core.domain.alerting.alerts import Watched
 from medic_core.domain.alerting.flapping import MOST_CHANGES
-from medic_core.domain.watching.states import Health, Trouble
+from medic_core.domain.watching.health import Health
+from medic_core.domain.watching.states import Trouble
 from medic_core.store import watched
 from medic_core.store.connection import Transaction
 

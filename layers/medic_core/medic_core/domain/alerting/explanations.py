@@ -16,11 +16,12 @@ from medic_core.domain.alerting.alerts import AlertEvent, OpenAlert, Watched, lo
 from medic_core.domain.alerting.maintenance import Window
 from medic_core.domain.watching import deadlines
 from medic_core.domain.watching.deadlines import Reason, Term
+from medic_core.domain.watching.health import Health
 from medic_core.domain.watching.lengths import spoken
 from medic_core.domain.watching.outages import Hold, Shift, Verdict
 from medic_core.domain.watching.schedules import EVERY_HOUR, Cron, Interval, Schedule, Unreadable
 from medic_core.domain.watching.signals import SignalKind
-from medic_core.domain.watching.states import Expectations, Health, Heard, State, Trouble, advance
+from medic_core.domain.watching.states import Expectations, Heard, State, Trouble, advance
 
 
 @dataclass(frozen=True, slots=True)

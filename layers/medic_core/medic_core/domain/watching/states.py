@@ -8,18 +8,10 @@ from enum import StrEnum
 
 from medic_core.domain.watching import deadlines
 from medic_core.domain.watching.deadlines import Extension, Reason
+from medic_core.domain.watching.health import Health
 from medic_core.domain.watching.runs import RunsHeard
 from medic_core.domain.watching.schedules import Schedule
 from medic_core.domain.watching.signals import ALIVE, SignalKind
-
-
-class Health(StrEnum):
-    """What we believe of a service now."""
-
-    NEW = "new"  #: registered, never heard
-    UP = "up"  #: heard in time
-    DEGRADED = "degraded"  #: heard in time, and not well by its own words
-    DOWN = "down"  #: silent past its deadline, failing, or down by its own words
 
 
 class Trouble(StrEnum):

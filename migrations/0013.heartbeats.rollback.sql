@@ -1,0 +1,1 @@
+DROP FUNCTION medic.record_heartbeat;
