@@ -63,8 +63,8 @@ class Plan:
 
 
 EVERY_SECONDS, GRACE_SECONDS = 10, 10
-#: A silence is missed for sure when it has lasted for so long after its deadline: heartbeats that wait in the spool hold
-#: alerts back for 15 minutes at most.
+#: A silence is missed for sure when it has lasted for so long after its deadline: heartbeats that wait in the spool
+#: hold alerts back for 15 minutes at most.
 OWED_AFTER_SECONDS = 930.0
 #: The same for one that still lasts when all is whole again.
 OWED_AT_THE_END_SECONDS = 60.0

@@ -15,7 +15,15 @@ import psycopg
 from tests.chaos import faults
 from tests.chaos.checker import Terms, Verdict, check, read
 from tests.chaos.disk import Disk, a_disk
-from tests.chaos.plan import EVERY_SECONDS, GRACE_SECONDS, JUMP_SECONDS, OWED_AFTER_SECONDS, Fault, Plan
+from tests.chaos.plan import (
+    EVERY_SECONDS,
+    GRACE_SECONDS,
+    JUMP_SECONDS,
+    OWED_AFTER_SECONDS,
+    OWED_AT_THE_END_SECONDS,
+    Fault,
+    Plan,
+)
 from tests.chaos.system import System
 
 TERMS = Terms(EVERY_SECONDS + GRACE_SECONDS, OWED_AFTER_SECONDS, OWED_AT_THE_END_SECONDS, JUMP_SECONDS)
@@ -78,7 +86,6 @@ def _break(plan: Plan, system: System, say: Say) -> None:
 def _settle(system: System, say: Say) -> Result:
     """Ask the checker until it is content or patience ends; then once more, when nobody sends anything any more."""
     system.start_nothing_more()
-    # Until then it need not have noticed the last that fell silent.
     began = time.monotonic()
     before = 0
     while time.monotonic() < began + PATIENCE_SECONDS:
