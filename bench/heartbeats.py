@@ -69,7 +69,7 @@ def _measured(how: str, disk: Path | None) -> str:
         statements = watch_statements(ingest.DATABASE)
         _posted(ingest.handler)()
         ingest.DATABASE.close()
-        written = _written(bare, _values(bare))
+        written = _written(bare, values_of(bare))
     title = f"A warm heartbeat, {SERVICES:,} services, all on one core{how} (median of {ROUNDS} × {COUNT:,})"
     columns = (*measure.COMPARED[:-1], "× the statement")
     table = measure.table(title, columns, measure.compared(found, STATEMENT))
@@ -83,8 +83,8 @@ def _work(ingest: Any, bare: Connection, behind: Connection) -> str:
     sides = {
         "a round trip: SELECT 1": (_once(bare, ROUND_TRIP), bare),
         "a commit: one row updated by its key": (_updated(bare), bare),
-        STATEMENT: (_recorded(bare, _values(bare)), bare),
-        UNPREPARED: (_recorded(behind, _values(bare)), behind),
+        STATEMENT: (_recorded(bare, values_of(bare)), bare),
+        UNPREPARED: (_recorded(behind, values_of(bare)), behind),
         "POST /heartbeat through its handler": (_posted(ingest.handler), handlers),
         "GET /ping/{uuid} through its handler": (_pinged(ingest.handler, bare), handlers),
     }
@@ -112,7 +112,7 @@ def _runs(
     url: str, handler: Callable[..., answers.Answer], bare: Connection, behind: Connection
 ) -> dict[str, measure.Run]:
     """From what every call must cost to the whole heartbeat."""
-    values = _values(bare)
+    values = values_of(bare)
     return {
         "a round trip: SELECT 1": measure.calling(_once(bare, ROUND_TRIP)),
         "a commit: one row updated by its key": measure.calling(_updated(bare)),
@@ -139,14 +139,16 @@ def _updated(connection: Connection) -> Callable[[], object]:
     return lambda: connection.execute(COMMIT, {"service_id": next(ids)})
 
 
-def _through_pgbench(url: str, values: dict[str, object]) -> dict[str, measure.Run]:
-    """In SQL, with a service of its own each time."""
-    path = pgbench.program()
-    if path is None:
-        return {}
+def script(values: dict[str, object]) -> str:
+    """The statement for pgbench, with a service at random each time."""
     literals = {name: "NULL" if value is None else f"'{value}'" for name, value in values.items()}
     literals |= {"name_key": "'service-' || :number", "signal_id": "gen_random_uuid()"}
-    return pgbench.runs(path, url, pgbench.as_script(recording.RECORD, literals, SERVICES), "the statement, pgbench")
+    return pgbench.as_script(recording.RECORD, literals, SERVICES)
+
+
+def _through_pgbench(url: str, values: dict[str, object]) -> dict[str, measure.Run]:
+    path = pgbench.program()
+    return {} if path is None else pgbench.runs(path, url, script(values), "the statement, pgbench")
 
 
 def _written(connection: Connection, values: dict[str, object]) -> str:
@@ -174,7 +176,7 @@ def _names() -> itertools.cycle[str]:
     return itertools.cycle(f"service-{number}" for number in numbers())
 
 
-def _values(connection: Connection) -> dict[str, object]:
+def values_of(connection: Connection) -> dict[str, object]:
     """What is sent with the statement, but for what differs each time."""
     api_key_id, version = connection.execute("SELECT api_key_id, version FROM medic.api_keys").fetchone() or (0, 0)
     return {

@@ -15,18 +15,14 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
 import psycopg
-from psycopg import sql
 
-from bench import database, measure, processors
+from bench import database, heartbeats, measure, pgbench, processors
 from bench.heartbeats import KEY, SERVICES
-from local import servers
 from medic_core.adapters import hashing
 from medic_core.flows.keys import ensure_admin_key
-from medic_core.store import service_states
 from medic_core.store.connection import Database
 from tests.fixtures.functions import LambdaContext, gateway_event
 
@@ -35,7 +31,6 @@ SECONDS = 4
 PATIENCE_SECONDS = 60
 #: Looked at so often.
 EVERY_SECONDS = 0.02
-PLACEHOLDER = re.compile(r"%\((\w+)\)s")
 TOTALS = """
 SELECT (SELECT sum(xact_commit) FROM pg_stat_database)::float8, (SELECT wal_bytes FROM pg_stat_wal)::float8,
        (SELECT sum(fsyncs) FROM pg_stat_io WHERE object = 'wal')::float8
@@ -95,7 +90,7 @@ def report() -> str:
         ensure_admin_key(own, KEY, hashing)
         own.close()
         rows = [_handlers(url, number) for number in PROCESSES]
-        if (program := servers._postgres_programs() / "pgbench").exists():
+        if program := pgbench.program():
             rows += [_pgbench(program, url, number) for number in PROCESSES]
             rows.append(_pgbench(program, url, PROCESSES[-1], {"PGOPTIONS": "-c synchronous_commit=off"}))
     shown = [
@@ -196,25 +191,9 @@ def _called(handler: Callable[..., dict[str, Any]], name: str) -> None:
         raise RuntimeError(answer)
 
 
-def script(statement: str, connection: psycopg.Connection[Any], api_key: tuple[int, int]) -> str:
-    """The statement for pgbench: a service at random, everything else as the handler says it."""
-    said = {
-        "key_id": "benchadmin", "api_key_id": api_key[0], "key_version": api_key[1], "health": "up", "is_ping": False,
-        "kind": "UP", "remote_address": "203.0.113.9",
-    }  # fmt: skip
-    written = {name: sql.Literal(value).as_string(connection) for name, value in said.items()}
-    written |= {"name_key": "'service-' || :number", "signal_id": "gen_random_uuid()"}
-    text = PLACEHOLDER.sub(lambda match: written.get(match[1], "NULL"), statement)
-    # The end of a slice of an array would be one of its variables.
-    text = text.replace("[1:", "[1: ")
-    return f"\\set number random(1, {SERVICES})\n" + " ".join(text.split()) + ";\n"
-
-
-def _pgbench(program: Path, url: str, number: int, options: dict[str, str] | None = None) -> Row:
+def _pgbench(program: str, url: str, number: int, options: dict[str, str] | None = None) -> Row:
     with psycopg.connect(url, autocommit=True) as connection, tempfile.NamedTemporaryFile("w", suffix=".sql") as file:
-        found = connection.execute("SELECT api_key_id, version FROM medic.api_keys").fetchone()
-        assert found is not None
-        file.write(script(service_states.RECORD, connection, found))
+        file.write(heartbeats.script(heartbeats.values_of(connection)))
         file.flush()
         how = ["-n", "-M", "prepared", "-c", number, "-j", min(number, 2), "-T", SECONDS, "-f", file.name]
         used = os.times()
