@@ -150,10 +150,11 @@ def test_too_many_connections_are_a_database_that_is_away_for_those_that_get_non
 def test_a_deploy_under_load_loses_nothing(
     own_server: PostgresServer, own_database: Database, environment: Queues, clients: Clients
 ) -> None:
-    """The newest migration is applied while heartbeats come in, then all functions are replaced."""
+    """The newest migration is applied while heartbeats come in, also to code that counts on it; then all functions are
+    replaced."""
     url = own_server.url("postgres")
-    old = clients.start(2)
     (undone,) = roll_back(url, MIGRATIONS, 1)
+    old = clients.start(2)
     with schema_lock.held(url):
         assert apply_all(url, MIGRATIONS) == [undone]
     clients.go_on()

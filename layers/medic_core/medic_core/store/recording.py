@@ -5,9 +5,12 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any, Final, NamedTuple
 
+from psycopg.errors import UndefinedFunction
+
 from medic_core.domain.access.api_keys import VerifiedKey
 from medic_core.domain.watching.health import Health
 from medic_core.domain.watching.signals import ById, ByName, ByPingId, BySlug, Signal, Whom
+from medic_core.errors import Unavailable
 from medic_core.store.connection import Transaction
 
 #: An ordinary heartbeat, whole: check the key, find the service, advance the deadline, keep the event. It writes only
@@ -40,7 +43,8 @@ class Recorded(NamedTuple):
 def record(tx: Transaction, signal: Signal, health: Health | None, key: VerifiedKey | None) -> Recorded:
     """Record an ordinary sign of life in one statement.
 
-    `health` is the one in which this signal changes nothing but times, None where it always changes more.
+    `health` is the one in which this signal changes nothing but times, None where it always changes more. Raises
+    Unavailable where the schema is older than this code: the signal can wait until it is not.
     """
     values = identification(signal.whom) | heard(signal)
     values |= {
@@ -50,7 +54,10 @@ def record(tx: Transaction, signal: Signal, health: Health | None, key: Verified
         "health": health,
         "is_ping": signal.is_ping,
     }
-    found = tx.execute(RECORD, values).fetchone()
+    try:
+        found = tx.execute(RECORD, values).fetchone()
+    except UndefinedFunction as error:
+        raise Unavailable from error
     assert found is not None
     return Recorded(*found)
 
