@@ -12,6 +12,7 @@ from contextlib import redirect_stdout
 import psycopg
 
 from bench import database, heartbeats, measure
+from bench.dashboard import ENVIRONMENT
 from medic_core.adapters import hashing
 from medic_core.flows.keys import ensure_admin_key
 from medic_core.store import services
@@ -19,12 +20,6 @@ from medic_core.store.connection import Database
 from tests.fixtures.functions import Functions, LambdaContext, gateway_event, key_header
 
 SERVICES, COUNT, ROUNDS = 100_000, 400, 5
-ENVIRONMENT = {
-    "REDIS_URL": "", "MEDIC_KEY_CACHE_SECRET": "bench", "RATE_LIMIT_MANAGEMENT_REQUESTS": "1000000",
-    "MEDIC_BASE_URL": "http://medic.bench", "AWS_DEFAULT_REGION": "us-east-1",
-    "AWS_ENDPOINT_URL": "http://127.0.0.1:1",
-    "AWS_ACCESS_KEY_ID": "x", "AWS_SECRET_ACCESS_KEY": "x", "POWERTOOLS_METRICS_DISABLED": "true",
-}  # fmt: skip
 
 
 def report() -> str:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from typing import Any
@@ -16,23 +15,11 @@ from medic_core.ports import EngineStatus
 from medic_core.store.connection import Database
 from tests.builders import a_service, hears, rows, time_passes
 from tests.fixtures.processes import Processes
+from tests.fixtures.receivers import host
 from tests.fixtures.repairing import DIED, MEANS, SECRETS, Engine, Hand, a_playbook, started
-from tests.stand_ins import receivers
-from tests.stand_ins.receivers import Answer, Receiver
+from tests.stand_ins.receivers import Receiver
 
 MINUTE = timedelta(minutes=1)
-
-
-@pytest.fixture
-def remedy() -> Iterator[Receiver]:
-    found = receivers.remedy(lambda _: Answer(200, {"done": True}))
-    yield found
-    found.close()
-    assert found.wrong == []
-
-
-def host(remedy: Receiver) -> str:
-    return remedy.url.removeprefix("http://")
 
 
 def call(remedy: Receiver, **more: Any) -> dict[str, Any]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
 from datetime import timedelta
 from typing import Any
 
@@ -21,8 +20,8 @@ from tests.builders import a_service, at_once, hears, rows, time_passes
 from tests.conftest import ROOT
 from tests.fixtures.approving import person
 from tests.fixtures.functions import Functions
+from tests.fixtures.receivers import host
 from tests.fixtures.repairing import SECRETS, Engine, Hand, a_playbook, started
-from tests.stand_ins import receivers
 from tests.stand_ins.receivers import Answer, Receiver
 
 MINUTE = timedelta(minutes=1)
@@ -37,18 +36,6 @@ TRACES = """
            (SELECT count(*) FROM medic.secrets WHERE last_used_at IS NOT NULL),
            (SELECT count(*) FROM medic.remediation_audit_log WHERE action_type = 'secret_used')
 """
-
-
-@pytest.fixture
-def remedy() -> Iterator[Receiver]:
-    found = receivers.remedy(lambda _: Answer(200, {"done": True}))
-    yield found
-    found.close()
-    assert found.wrong == []
-
-
-def host(remedy: Receiver) -> str:
-    return remedy.url.removeprefix("http://")
 
 
 def falls_silent(database: Database, name: str = "worker") -> int:
