@@ -143,7 +143,6 @@ class TestSigkillLosesAndDoublesNothing:
         sent = {json.loads(body)["notification"] for body in environment["notifications"].drain()}
         assert len(sent) == 2000
 
-    @pytest.mark.timeout(600)
     def test_of_a_router(
         self,
         environment: dict[str, Any],

@@ -123,7 +123,7 @@ class Receiver:
         self.server.shutdown()
         self.server.server_close()
 
-    def wait_for(self, count: int, seconds: float = 30) -> list[Received]:
+    def wait_for(self, count: int, seconds: float = 240) -> list[Received]:
         """Those received once there are `count`, or after `seconds`."""
         until = time.monotonic() + seconds
         while len(self.received) < count and time.monotonic() < until:
