@@ -14,6 +14,7 @@ from standardwebhooks.webhooks import Webhook
 
 from medic_core.domain.routing.targets import Channel
 from medic_core.domain.watching.signals import SignalKind
+from medic_core.flows import try_target
 from medic_core.store.connection import Database
 from tests.builders import a_service, hears, rows, time_passes
 from tests.fixtures.functions import Functions
@@ -195,8 +196,14 @@ class TestSecrets:
 
 class TestTrying:
     def test_a_test_really_goes_there_and_says_what_happened(
-        self, told: Receivers, others: list[Receiver], functions: Functions, database: Database
+        self,
+        told: Receivers,
+        others: list[Receiver],
+        functions: Functions,
+        database: Database,
+        monkeypatch: pytest.MonkeyPatch,
     ) -> None:
+        monkeypatch.setattr(try_target, "LONGEST", MINUTE)
         a_service(database)
         a_webhook_target(functions, others[0])
         a_webhook_target(functions, others[1])
@@ -222,8 +229,14 @@ class TestTrying:
         assert functions.api("POST", "/v2/targets/9/test").status == 404
 
     def test_apprise_reaches_whatever_it_knows_but_nothing_inside(
-        self, told: Receivers, others: list[Receiver], functions: Functions, database: Database
+        self,
+        told: Receivers,
+        others: list[Receiver],
+        functions: Functions,
+        database: Database,
+        monkeypatch: pytest.MonkeyPatch,
     ) -> None:
+        monkeypatch.setattr(try_target, "LONGEST", MINUTE)
         a_service(database)
         host = others[0].url.removeprefix("http://")
         others[0].check = lambda _: ""

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Page, Request, expect
 
 from tests.fixtures.receivers import Receivers
 from tests.system.browsing import Scheme, a_browser, photograph
@@ -75,11 +75,13 @@ def heard_errors(page: Page) -> list[str]:
     heard: list[str] = []
     page.on("console", lambda message: heard.append(message.text) if message.type in {"error", "warning"} else None)
     page.on("pageerror", lambda error: heard.append(str(error)))
-    # Whoever goes on to another page waits for nothing of the former.
-    page.on(
-        "requestfailed", lambda request: heard.append(request.url) if request.failure != "net::ERR_ABORTED" else None
-    )
+    page.on("requestfailed", lambda request: heard.append(request.url) if is_missed(request) else None)
     return heard
+
+
+def is_missed(request: Request) -> bool:
+    """Whoever goes on to another page waits for nothing of the former."""
+    return request.failure != "net::ERR_ABORTED"
 
 
 @pytest.mark.parametrize("has_script", [False, True], ids=["without script", "with script"])
