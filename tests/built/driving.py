@@ -13,7 +13,7 @@ from tests.fixtures.functions import ADMIN_KEY, as_record, gateway_event
 
 Start = Callable[..., BuiltFunction]
 KEY = {"x-api-key": ADMIN_KEY}
-PATIENCE_SECONDS = 60.0
+PATIENCE_SECONDS = 240.0
 
 
 def a_beat(at: datetime | None = None, name: str = "nightly-backup") -> dict[str, Any]:

@@ -28,7 +28,7 @@ TOOLS = Path(os.environ.get("MEDIC_TOOLS", ROOT / ".venv"))
 RUNTIME = TOOLS / "runtime"
 MACHINE = {"x86_64": "x86_64", "aarch64": "arm64"}[platform.machine()]
 INIT = re.compile(r"INIT REPORT\(durationMs: ([0-9.]+)\)")
-PATIENCE_SECONDS = 60
+PATIENCE_SECONDS = 240
 FUNCTION = "AWS::Serverless::Function"
 
 

@@ -24,7 +24,7 @@ def test_a_turn_that_was_killed_is_taken_whole_by_the_next_invocation(start: Sta
     ((engine_name,),) = rows(database, RUN, id=execution_id)
     event: dict[str, Any] = {"execution_id": execution_id, "engine_name": engine_name, "seq": 0, "outcome": {}}
     before = content(database)
-    function = start("AdvanceFunction", AWS_LAMBDA_FUNCTION_TIMEOUT="5")
+    function = start("AdvanceFunction", AWS_LAMBDA_FUNCTION_TIMEOUT="8")
     with database.autocommit() as connection:
         place = connection.info
         holder = psycopg.connect(host=place.host, port=place.port, dbname=place.dbname, user=place.user)

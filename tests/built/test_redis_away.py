@@ -8,14 +8,15 @@ from collections.abc import Callable
 
 import pytest
 
+from medic_core.adapters import redis_line
 from medic_core.store.connection import Database
 from tests.builders import a_service, rows
 from tests.built.driving import Start, ask, beat
 from tests.built.emulator import BuiltFunction
 from tests.fixtures.redis import RedisServer
 
-#: Far more than Redis may cost, and far less than its own library waits.
-BOUND_SECONDS = 2.0
+#: Whoever has waited for Redis in vain does not ask again for so long.
+AVOIDED_SECONDS = redis_line.AVOIDED_SECONDS
 
 
 @pytest.fixture
@@ -29,26 +30,40 @@ def counted_away(function: BuiltFunction) -> int:
     return sum(json.loads(line)["RedisAway"][0] for line in lines)
 
 
+def counted_while_it_is_there(one: BuiltFunction, other: BuiltFunction, are_asked: Callable[[], None]) -> list[int]:
+    """What both have counted once neither counts more: on a busy machine a Redis that is there may answer too late."""
+    before, now = list[int](), [0, 0]
+    while before != now:
+        before = now
+        time.sleep(AVOIDED_SECONDS if any(before) else 0)
+        are_asked()
+        now = [counted_away(one), counted_away(other)]
+    return now
+
+
 @pytest.mark.parametrize("hurt", [RedisServer.hang, RedisServer.kill])
 def test_without_redis_all_goes_on_and_it_is_counted(
     hurt: Callable[[RedisServer], None], start: Start, database: Database, own_redis: RedisServer
 ) -> None:
     a_service(database)
     heartbeat, management = start("HeartbeatFunction"), start("ManagementFunction")
-    assert (beat(heartbeat), ask(management, "GET", "/v2/services")["statusCode"]) == (201, 200)
-    assert counted_away(heartbeat) == counted_away(management) == 0
+    beats = []
+
+    def are_asked() -> None:
+        beats.append(beat(heartbeat))
+        assert (beats[-1], ask(management, "GET", "/v2/services")["statusCode"]) == (201, 200)
+
+    before = counted_while_it_is_there(heartbeat, management, are_asked)
     hurt(own_redis)
-    took = []
+    began = time.monotonic()
     for _ in range(10):
-        began = time.monotonic()
-        assert (beat(heartbeat), ask(management, "GET", "/v2/services")["statusCode"]) == (201, 200)
-        took.append(time.monotonic() - began)
-    print(f"two requests without Redis took {max(took):.3f} s at most, {min(took):.3f} s at least")
-    assert max(took) < BOUND_SECONDS
-    assert counted_away(heartbeat) >= 1
-    assert counted_away(management) >= 1
+        are_asked()
+    took = time.monotonic() - began
+    print(f"ten times two requests without Redis took {took:.3f} s")
+    for function, count in zip((heartbeat, management), before, strict=True):
+        assert 1 <= counted_away(function) - count <= 1 + took / AVOIDED_SECONDS
     assert json.loads(ask(management, "GET", "/health")["body"])["status"] == "degraded"
-    assert rows(database, "SELECT count(*) FROM medic.heartbeat_events") == [(11,)]
+    assert rows(database, "SELECT count(*) FROM medic.heartbeat_events") == [(len(beats),)]
 
 
 def test_a_function_that_starts_without_redis_takes_heartbeats(

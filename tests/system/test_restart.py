@@ -69,7 +69,8 @@ def test_what_waits_for_people_outlives_a_restart_and_goes_on_at_once(repairs: R
 
     # By itself the monitor would not look today.
     with repairs.database() as database:
-        database.execute("UPDATE medic.playbook_executions SET next_look_at = now() + interval '1 day'")
+        tomorrow = "UPDATE medic.playbook_executions SET next_look_at = now() + interval '1 day'"
+        database.execute(f"{tomorrow} WHERE completed_at IS NULL")
     assert repairs.medic.stop() == 0
     repairs.medic.start()
 
