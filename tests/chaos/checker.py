@@ -22,6 +22,8 @@ Row = dict[str, Any]
 #: What is heard as a sign of life.
 LIFE = {"UP", "COMPLETED"}
 NEVER = float("inf")
+#: What somebody with a key hears who need not wait for the spool.
+RECORDED = 201
 #: What Medic calls silence.
 SILENT = {"missed_heartbeat", "never_reported"}
 TOLD = {"opened", "resolved"}
@@ -208,7 +210,8 @@ def _alerts(sent: Sequence[Entry], rows: dict[str, list[Row]], figures: Counter[
 def _said_to_be_down(of_service: dict[str, list[Entry]], alerts: dict[Any, list[Row]]) -> Iterator[str]:
     for service, attempts in of_service.items():
         downs, told = [one for one in attempts if one["kind"] == "DOWN"], alerts[service, "reported_down"]
-        if any(one["acknowledged"] for one in downs) and not told:
+        # One that waited in the spool undoes nothing of what was heard since.
+        if any(one["status"] == RECORDED for one in downs) and not told:
             yield f"{service}: said that it was down, and no alert"
         for alert in told:
             if not any(one["sent"] < alert["opened_at"] for one in downs):

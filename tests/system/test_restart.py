@@ -57,7 +57,7 @@ def stops_outside(repairs: Repairs, execution_id: int) -> None:
     repairs.machine().stop_execution(executionArn=arn)
 
 
-def test_what_waits_for_people_outlives_a_restart_and_goes_on_at_once(repairs: Repairs) -> None:
+def test_what_waits_for_people_outlives_a_restart_and_goes_on_within_seconds(repairs: Repairs) -> None:
     first, second, third = (waiting(repairs, name) for name in ("first", "second", "third"))
     before = {one: run_of(repairs, one) for one in (first, second, third)}
 
