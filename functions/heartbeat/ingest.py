@@ -27,13 +27,14 @@ from medic_core.domain.access.api_keys import Scope, VerifiedKey
 from medic_core.domain.access.rate_limits import Endpoints
 from medic_core.domain.watching import ping_urls
 from medic_core.domain.watching.ping_urls import Ping
-from medic_core.domain.watching.signals import BODY_LIMIT, Signal, Taken
+from medic_core.domain.watching.signals import BODY_LIMIT, SCHEDULE_UNREADABLE, Signal, Taken
 from medic_core.errors import Forbidden, MedicError, NotFound, TooManyRequests, Unauthorized, Unavailable
 from medic_core.flows.record import KeyChanged, record_signal
 from medic_core.store.connection import Database
 
 if TYPE_CHECKING:
     from medic_core.flows.tally import Tally
+    from medic_core.telemetry import Seldom
 
 SETTINGS = config.from_environment()
 #: A client waits: a database that does not answer in this time is one that is away.
@@ -145,8 +146,7 @@ def _batch(request: Request, key: VerifiedKey) -> answers.Answer:
         _count("SPOOLED")
 
     outcomes = record_many(DATABASE, bodies.batch(request), key, spool)
-    if any(isinstance(outcome, Taken) and outcome.told for outcome in outcomes):
-        _relay()
+    _follow_up([outcome for outcome in outcomes if isinstance(outcome, Taken)])
     items = [_item(index, outcome) for index, outcome in enumerate(outcomes)]
     succeeded = sum(not isinstance(outcome, MedicError) for outcome in outcomes)
     results = {"items": items, "succeeded": succeeded, "failed": len(items) - succeeded}
@@ -219,9 +219,17 @@ def _take(request: Request, signal: Signal, key: VerifiedKey | None) -> Taken | 
         SPOOL.keep([replace(signal, received_at=request.received_at)], key.key_id if key else None)
         _count("SPOOLED")
         return None
-    if taken.told:
-        _relay()
+    _follow_up([taken])
     return taken
+
+
+def _follow_up(recorded: list[Taken]) -> None:
+    """People hear of what changed now, operators of what was recorded against a schedule that cannot be read."""
+    if any(taken.told for taken in recorded):
+        _relay()
+    for taken in recorded:
+        if taken.unreadable:
+            _seldom().warning(SCHEDULE_UNREADABLE, heartbeat_name=taken.heartbeat_name, because=taken.unreadable)
 
 
 def _count(metric: str, **dimensions: str) -> None:
@@ -248,6 +256,14 @@ def _tally() -> Tally:
     from medic_core.flows.tally import Tally  # noqa: PLC0415
 
     return Tally(DATABASE)
+
+
+@cache
+def _seldom() -> Seldom:
+    # Nor is there anything to say.
+    from medic_core.telemetry import Seldom  # noqa: PLC0415
+
+    return Seldom("heartbeat")
 
 
 def _relay() -> None:

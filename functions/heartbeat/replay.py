@@ -9,7 +9,7 @@ from medic_core import config, telemetry
 from medic_core.adapters.spool import from_text
 from medic_core.adapters.sqs import SqsQueue
 from medic_core.api.events import messages
-from medic_core.domain.watching.signals import Signal
+from medic_core.domain.watching.signals import SCHEDULE_UNREADABLE, Signal, Taken
 from medic_core.errors import Unavailable
 from medic_core.flows.relay import relay
 from medic_core.flows.settle import replay_signal
@@ -22,6 +22,7 @@ SPOOL = SqsQueue(SETTINGS.spool_url)
 DEAD_LETTERS = SqsQueue(SETTINGS.spool_dead_letter_url)
 NOTIFICATIONS = SqsQueue(SETTINGS.notifications_url)
 LOGGER = telemetry.logger("replay")
+SELDOM = telemetry.Seldom("replay")
 COUNTS = telemetry.Counts("replay")
 
 #: While the database is away a signal comes back after 5 s, then 10, 20, … up to a minute.
@@ -75,8 +76,8 @@ def _replay(readable: list[Waiting]) -> tuple[int, list[dict[str, Any]]]:
     is_away = False
     for record, signal, key_id in sorted(readable, key=lambda one: str(one.signal.received_at)):
         try:
-            if not is_away and replay_signal(DATABASE, signal, key_id) is None:
-                LOGGER.warning("a spooled signal means nobody, or its key had ended", signal_id=str(signal.signal_id))
+            if not is_away:
+                _told_of(replay_signal(DATABASE, signal, key_id), signal)
         except Unavailable:
             is_away = True
         except Exception:
@@ -87,6 +88,14 @@ def _replay(readable: list[Waiting]) -> tuple[int, list[dict[str, Any]]]:
         if is_away:
             waiting.append(record)
     return len(readable) - len(waiting), waiting
+
+
+def _told_of(taken: Taken | None, signal: Signal) -> None:
+    """Operators hear of what was not as usual."""
+    if taken is None:
+        LOGGER.warning("a spooled signal means nobody, or its key had ended", signal_id=str(signal.signal_id))
+    elif taken.unreadable:
+        SELDOM.warning(SCHEDULE_UNREADABLE, heartbeat_name=taken.heartbeat_name, because=taken.unreadable)
 
 
 def _not_put_away(poison: list[dict[str, Any]]) -> list[dict[str, Any]]:
