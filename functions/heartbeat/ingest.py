@@ -80,6 +80,7 @@ def _with_key(request: Request, answering: Answering) -> answers.Answer:
     except Unauthorized as error:
         return _stranger(request, error)
     except MedicError as error:
+        _note_refusal(error)
         return answers.failed(error)
     return admission.stamped(_answer_to(request, key, answering))
 
@@ -89,7 +90,7 @@ def _answer_to(request: Request, key: VerifiedKey, answering: Answering) -> answ
         permitted(key, Scope.HEARTBEAT)
         answer = _answer_with(request, key, answering)
     except MedicError as error:
-        _count_refusal(error)
+        _note_refusal(error)
         return answers.failed(error)
     KEYS.note_use(request.headers, key, is_recorded=answer["statusCode"] != HTTPStatus.ACCEPTED)
     return answer
@@ -141,9 +142,8 @@ def _batch(request: Request, key: VerifiedKey) -> answers.Answer:
     # A batch is rarer than the single heartbeats that pay for what is loaded.
     from medic_core.flows.record_many import Spooled, record_many  # noqa: PLC0415
 
-    def spool(signals: list[Signal]) -> None:
-        SPOOL.keep([replace(one, received_at=request.received_at) for one in signals], key.key_id)
-        _count("SPOOLED")
+    def spool(signals: list[Signal], because: Unavailable) -> None:
+        _spool(request, signals, key, because)
 
     outcomes = record_many(DATABASE, bodies.batch(request), key, spool)
     _follow_up([outcome for outcome in outcomes if isinstance(outcome, Taken)])
@@ -169,7 +169,7 @@ def _look_at(request: Request) -> None:
 
 def _stranger(request: Request, error: Unauthorized) -> answers.Answer:
     """A request without a valid key is counted against where it comes from."""
-    _count_refusal(error)
+    _note_refusal(error)
     try:
         admission = LIMITS.of_address(Endpoints.HEARTBEAT, request.remote_address)
     except TooManyRequests as refusal:
@@ -201,6 +201,7 @@ def _pong_to(request: Request, ping: Ping) -> answers.Answer:
 
 
 def _unheard(request: Request, error: MedicError) -> answers.Answer:
+    _note_refusal(error)
     message = "not found" if isinstance(error, NotFound) else error.message
     return _pong(request, message, answers.status_of(error), error.headers)
 
@@ -215,12 +216,26 @@ def _take(request: Request, signal: Signal, key: VerifiedKey | None) -> Taken | 
     """Record the signal; where the database is away, spool it with its time of receipt and return None."""
     try:
         taken = record_signal(DATABASE, signal, key)
-    except Unavailable:
-        SPOOL.keep([replace(signal, received_at=request.received_at)], key.key_id if key else None)
-        _count("SPOOLED")
+    except Unavailable as error:
+        _spool(request, [signal], key, error)
         return None
     _follow_up([taken])
     return taken
+
+
+def _spool(request: Request, signals: list[Signal], key: VerifiedKey | None, because: Unavailable) -> None:
+    """Keep signals until the database is back. Raises Unavailable where they cannot be kept."""
+    _say_why("heartbeats go to the spool", because)
+    SPOOL.keep([replace(one, received_at=request.received_at) for one in signals], key.key_id if key else None)
+    _count("SPOOLED")
+
+
+def _say_why(what: str, error: Unavailable) -> None:
+    # Likewise only while the database is away.
+    from medic_core.store.causes import cause_of  # noqa: PLC0415
+
+    if cause := cause_of(error):
+        _seldom().error(f"{what}: {cause}")
 
 
 def _follow_up(recorded: list[Taken]) -> None:
@@ -239,7 +254,9 @@ def _count(metric: str, **dimensions: str) -> None:
     telemetry.count("heartbeat", telemetry.Metric[metric], **dimensions)
 
 
-def _count_refusal(error: MedicError) -> None:
+def _note_refusal(error: MedicError) -> None:
+    if isinstance(error, Unavailable):
+        _say_why("heartbeats are answered 503", error)
     if not isinstance(error, Unauthorized | Forbidden):
         return
     # Likewise only where somebody is refused.

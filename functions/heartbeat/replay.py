@@ -13,6 +13,7 @@ from medic_core.domain.watching.signals import SCHEDULE_UNREADABLE, Signal, Take
 from medic_core.errors import Unavailable
 from medic_core.flows.relay import relay
 from medic_core.flows.settle import replay_signal
+from medic_core.store.causes import cause_of
 from medic_core.store.connection import Database
 from medic_core.telemetry import Metric
 
@@ -78,8 +79,10 @@ def _replay(readable: list[Waiting]) -> tuple[int, list[dict[str, Any]]]:
         try:
             if not is_away:
                 _told_of(replay_signal(DATABASE, signal, key_id), signal)
-        except Unavailable:
+        except Unavailable as error:
             is_away = True
+            if cause := cause_of(error):
+                SELDOM.error(f"spooled signals wait on: {cause}")
         except Exception:
             # One that cannot be taken must not hold back the others; after its tries it is in the dead letters.
             LOGGER.exception("a spooled signal was not taken", signal_id=str(signal.signal_id))

@@ -66,7 +66,7 @@ def _line(record: Mapping[str, Any]) -> str:
 
 
 class Seldom:
-    """Warnings of a function that many requests would repeat: an environment writes one of each message a second.
+    """What many requests would have a function log: an environment writes one line of each message a second.
 
     What is the matter is told, how often it is so is counted elsewhere, and an outage is no log bill.
     """
@@ -79,10 +79,20 @@ class Seldom:
 
     def warning(self, message: str, **keys: Any) -> None:
         """Write it, unless the same was written a moment ago."""
-        now = time.monotonic()
-        if now - self._said_at.get(message, -self.SECONDS) >= self.SECONDS:
-            self._said_at[message] = now
+        if self._is_due(message):
             self._logger.warning(message, stacklevel=3, **keys)
+
+    def error(self, message: str, **keys: Any) -> None:
+        """Likewise, of what an operator has to look at."""
+        if self._is_due(message):
+            self._logger.error(message, stacklevel=3, **keys)
+
+    def _is_due(self, message: str) -> bool:
+        now = time.monotonic()
+        if now - self._said_at.get(message, -self.SECONDS) < self.SECONDS:
+            return False
+        self._said_at[message] = now
+        return True
 
 
 Handler = Callable[[dict[str, Any], Any], Answer]
