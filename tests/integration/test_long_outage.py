@@ -88,7 +88,7 @@ def test_forty_rounds_without_a_database_put_nothing_away_and_ask_once_a_batch(
 #: Of each heartbeat that is recorded; a function of the database that is slow, and answers.
 SLOWLY = """
     CREATE FUNCTION medic.dawdle() RETURNS trigger LANGUAGE plpgsql
-        AS $$ BEGIN PERFORM pg_sleep(1.5); RETURN NEW; END $$;
+        AS $$ BEGIN PERFORM pg_sleep(0.6); RETURN NEW; END $$;
     CREATE TRIGGER dawdle BEFORE INSERT ON medic.heartbeat_events FOR EACH ROW EXECUTE FUNCTION medic.dawdle()
 """
 AT_ONCE = "DROP FUNCTION medic.dawdle CASCADE"
@@ -106,7 +106,7 @@ def test_what_a_slow_database_cannot_take_within_the_functions_time_is_not_begun
     records = [as_record(message) for message in messages]
     left = functions.module("replay").handler({"Records": records}, None)["batchItemFailures"]
     ((kept, *_),) = rows(database, HEARD)
-    print(f"\n10 heartbeats of 1.5 s each: {kept} recorded, {len(left)} put off")
+    print(f"\n10 heartbeats of 0.6 s each: {kept} recorded, {len(left)} put off")
     assert kept + len(left) == 10
     assert 0 < kept < 10
     with database.autocommit() as connection:
