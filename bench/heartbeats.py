@@ -14,7 +14,7 @@ from uuid import uuid4
 
 import psycopg
 
-from bench import database, measure, pgbench
+from bench import database, measure, pgbench, processors
 from medic_core.adapters import hashing
 from medic_core.api import answers
 from medic_core.domain.watching.names import name_key
@@ -91,7 +91,7 @@ def _work(ingest: Any, bare: Connection, behind: Connection) -> str:
     found: dict[str, list[tuple[float, float]]] = {name: [] for name in sides}
     for _ in range(SHORT_ROUNDS):
         for name, (call, connection) in sides.items():
-            found[name].append(measure.worked(call, connection.info.backend_pid, SHORT))
+            found[name].append(processors.worked(call, connection.info.backend_pid, SHORT))
     whole = {name: measure.median([sum(one) for one in each]) for name, each in found.items()}
     rows = [
         (

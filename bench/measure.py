@@ -9,7 +9,6 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
-from pathlib import Path
 
 
 @contextmanager
@@ -51,22 +50,6 @@ def timed(call: Callable[[], object], count: int) -> Timing:
         call()
         seconds.append(time.perf_counter() - began)
     return Timing(seconds)
-
-
-def worked(call: Callable[[], object], backend: int, count: int) -> tuple[float, float]:
-    """Microseconds of processor that one of so many calls takes here, and in the server's process for us.
-
-    Clocks of a busy machine tell of the others; this tells of us. Linux alone counts so.
-    """
-    own, servers = time.process_time(), _processor_seconds(backend)
-    for _ in range(count):
-        call()
-    spent = (time.process_time() - own, _processor_seconds(backend) - servers)
-    return spent[0] / count * 1_000_000, spent[1] / count * 1_000_000
-
-
-def _processor_seconds(process: int) -> float:
-    return int(Path(f"/proc/{process}/schedstat").read_text().split()[0]) / 1_000_000_000
 
 
 Run = Callable[[int], Timing]

@@ -7,7 +7,7 @@ import time
 from dataclasses import dataclass
 from datetime import timedelta
 
-from bench import database, measure
+from bench import database, measure, processors
 from medic_core.flows.sweep import sweep
 from medic_core.store import sweeping
 from medic_core.store.connection import Database, now
@@ -94,7 +94,7 @@ def _quiet(url: str) -> float:
     own = Database(url)
     with own.autocommit() as connection:
         backend = connection.info.backend_pid
-    parts = [measure.worked(lambda: sweep(own, 0, CADENCE), backend, 1) for _ in range(WARM + QUIET)]
+    parts = [processors.worked(lambda: sweep(own, 0, CADENCE), backend, 1) for _ in range(WARM + QUIET)]
     own.close()
     return measure.median([sum(one) for one in parts[WARM:]])
 

@@ -127,6 +127,22 @@ def rows(database: Database, query: str, **values: Any) -> list[tuple[Any, ...]]
         return connection.execute(query, values).fetchall()
 
 
+#: It repeats the schedule.
+OF_THE_HOT_ROW = """
+    UPDATE medic.service_state st SET cron = replace(st.cron, 'Europe/Berlin', s.timezone)
+      FROM medic.services s WHERE s.service_id = st.service_id AND s.heartbeat_name = %(name)s
+"""
+
+
+def loses_its_zone(database: Database, table: str, name: str) -> None:
+    """What was a zone when it was saved is none any more to the Python that runs now."""
+    column = "heartbeat_name" if table == "services" else "name"
+    with database.transaction() as tx:
+        tx.execute(f"UPDATE medic.{table} SET timezone = 'Mars/Olympus' WHERE {column} = %(name)s", {"name": name})
+        if table == "services":
+            tx.execute(OF_THE_HOT_ROW, {"name": name})
+
+
 def at_once(database: Database, calls: Sequence[Callable[[Database], Result]], workers: int = 8) -> list[Result]:
     """What the calls return, each with a connection of its own, so many at a time."""
 

@@ -53,6 +53,7 @@ pytest_plugins = [
     "tests.fixtures.dashboard",
     "tests.fixtures.bridge",
     "tests.fixtures.worlds",
+    "tests.fixtures.written",
 ]
 
 

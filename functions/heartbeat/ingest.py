@@ -27,13 +27,14 @@ from medic_core.domain.access.api_keys import Scope, VerifiedKey
 from medic_core.domain.access.rate_limits import Endpoints
 from medic_core.domain.watching import ping_urls
 from medic_core.domain.watching.ping_urls import Ping
-from medic_core.domain.watching.signals import BODY_LIMIT, Signal, Taken
+from medic_core.domain.watching.signals import BODY_LIMIT, SCHEDULE_UNREADABLE, Signal, Taken
 from medic_core.errors import Forbidden, MedicError, NotFound, TooManyRequests, Unauthorized, Unavailable
 from medic_core.flows.record import KeyChanged, record_signal
 from medic_core.store.connection import Database
 
 if TYPE_CHECKING:
     from medic_core.flows.tally import Tally
+    from medic_core.telemetry import Seldom
 
 SETTINGS = config.from_environment()
 #: A client waits: a database that does not answer in this time is one that is away.
@@ -79,6 +80,7 @@ def _with_key(request: Request, answering: Answering) -> answers.Answer:
     except Unauthorized as error:
         return _stranger(request, error)
     except MedicError as error:
+        _note_refusal(error)
         return answers.failed(error)
     return admission.stamped(_answer_to(request, key, answering))
 
@@ -88,7 +90,7 @@ def _answer_to(request: Request, key: VerifiedKey, answering: Answering) -> answ
         permitted(key, Scope.HEARTBEAT)
         answer = _answer_with(request, key, answering)
     except MedicError as error:
-        _count_refusal(error)
+        _note_refusal(error)
         return answers.failed(error)
     KEYS.note_use(request.headers, key, is_recorded=answer["statusCode"] != HTTPStatus.ACCEPTED)
     return answer
@@ -140,13 +142,11 @@ def _batch(request: Request, key: VerifiedKey) -> answers.Answer:
     # A batch is rarer than the single heartbeats that pay for what is loaded.
     from medic_core.flows.record_many import Spooled, record_many  # noqa: PLC0415
 
-    def spool(signals: list[Signal]) -> None:
-        SPOOL.keep([replace(one, received_at=request.received_at) for one in signals], key.key_id)
-        _count("SPOOLED")
+    def spool(signals: list[Signal], because: Unavailable) -> None:
+        _spool(request, signals, key, because)
 
     outcomes = record_many(DATABASE, bodies.batch(request), key, spool)
-    if any(isinstance(outcome, Taken) and outcome.told for outcome in outcomes):
-        _relay()
+    _follow_up([outcome for outcome in outcomes if isinstance(outcome, Taken)])
     items = [_item(index, outcome) for index, outcome in enumerate(outcomes)]
     succeeded = sum(not isinstance(outcome, MedicError) for outcome in outcomes)
     results = {"items": items, "succeeded": succeeded, "failed": len(items) - succeeded}
@@ -169,7 +169,7 @@ def _look_at(request: Request) -> None:
 
 def _stranger(request: Request, error: Unauthorized) -> answers.Answer:
     """A request without a valid key is counted against where it comes from."""
-    _count_refusal(error)
+    _note_refusal(error)
     try:
         admission = LIMITS.of_address(Endpoints.HEARTBEAT, request.remote_address)
     except TooManyRequests as refusal:
@@ -201,6 +201,7 @@ def _pong_to(request: Request, ping: Ping) -> answers.Answer:
 
 
 def _unheard(request: Request, error: MedicError) -> answers.Answer:
+    _note_refusal(error)
     message = "not found" if isinstance(error, NotFound) else error.message
     return _pong(request, message, answers.status_of(error), error.headers)
 
@@ -215,13 +216,35 @@ def _take(request: Request, signal: Signal, key: VerifiedKey | None) -> Taken | 
     """Record the signal; where the database is away, spool it with its time of receipt and return None."""
     try:
         taken = record_signal(DATABASE, signal, key)
-    except Unavailable:
-        SPOOL.keep([replace(signal, received_at=request.received_at)], key.key_id if key else None)
-        _count("SPOOLED")
+    except Unavailable as error:
+        _spool(request, [signal], key, error)
         return None
-    if taken.told:
-        _relay()
+    _follow_up([taken])
     return taken
+
+
+def _spool(request: Request, signals: list[Signal], key: VerifiedKey | None, because: Unavailable) -> None:
+    """Keep signals until the database is back. Raises Unavailable where they cannot be kept."""
+    _say_why("heartbeats go to the spool", because)
+    SPOOL.keep([replace(one, received_at=request.received_at) for one in signals], key.key_id if key else None)
+    _count("SPOOLED")
+
+
+def _say_why(what: str, error: Unavailable) -> None:
+    # Likewise only while the database is away.
+    from medic_core.store.causes import cause_of  # noqa: PLC0415
+
+    if cause := cause_of(error):
+        _seldom().error(f"{what}: {cause}")
+
+
+def _follow_up(recorded: list[Taken]) -> None:
+    """People hear of what changed now, operators of what was recorded against a schedule that cannot be read."""
+    if any(taken.told for taken in recorded):
+        _relay()
+    for taken in recorded:
+        if taken.unreadable:
+            _seldom().warning(SCHEDULE_UNREADABLE, heartbeat_name=taken.heartbeat_name, because=taken.unreadable)
 
 
 def _count(metric: str, **dimensions: str) -> None:
@@ -231,7 +254,9 @@ def _count(metric: str, **dimensions: str) -> None:
     telemetry.count("heartbeat", telemetry.Metric[metric], **dimensions)
 
 
-def _count_refusal(error: MedicError) -> None:
+def _note_refusal(error: MedicError) -> None:
+    if isinstance(error, Unavailable):
+        _say_why("heartbeats are answered 503", error)
     if not isinstance(error, Unauthorized | Forbidden):
         return
     # Likewise only where somebody is refused.
@@ -248,6 +273,14 @@ def _tally() -> Tally:
     from medic_core.flows.tally import Tally  # noqa: PLC0415
 
     return Tally(DATABASE)
+
+
+@cache
+def _seldom() -> Seldom:
+    # Nor is there anything to say.
+    from medic_core.telemetry import Seldom  # noqa: PLC0415
+
+    return Seldom("heartbeat")
 
 
 def _relay() -> None:

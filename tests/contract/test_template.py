@@ -88,6 +88,10 @@ def test_every_queue_that_is_read_has_dead_letters_and_time_for_six_tries() -> N
                 assert event["Properties"]["FunctionResponseTypes"] == ["ReportBatchItemFailures"]
 
 
+def test_alerts_wait_a_minute_at_most_for_what_a_killed_replay_had_in_its_hands() -> None:
+    assert QUEUES["SpoolQueue"]["VisibilityTimeout"] <= 60
+
+
 def test_no_secret_is_a_parameter_or_a_variable() -> None:
     for name, parameter in TEMPLATE.content["Parameters"].items():
         if parameter["Type"] == "Number":

@@ -10,7 +10,7 @@ import pytest
 from medic_core.adapters import hashing
 from medic_core.domain.access.api_keys import VerifiedKey
 from medic_core.domain.watching.signals import Signal, SignalKind, Taken
-from medic_core.errors import NotFound
+from medic_core.errors import NotFound, Unavailable
 from medic_core.flows.keys import ensure_admin_key
 from medic_core.flows.record_many import TOGETHER, Outcome, record_many
 from medic_core.flows.settle import settle_together
@@ -42,8 +42,8 @@ def batch(functions: Functions, *signals: tuple[str, str]) -> Reply:
     return functions.http("ingest", "POST", "/v2/heartbeats", body, **key_header(ADMIN_KEY))
 
 
-def spool_nothing(signals: list[Signal]) -> None:
-    raise AssertionError(f"{len(signals)} signals were not recorded")
+def spool_nothing(signals: list[Signal], because: Unavailable) -> None:
+    raise AssertionError(f"{len(signals)} signals were not recorded") from because
 
 
 def healths(database: Database) -> list[str]:

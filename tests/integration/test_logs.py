@@ -2,10 +2,6 @@
 
 from __future__ import annotations
 
-import io
-import json
-import logging
-from collections.abc import Iterator
 from typing import Any
 
 import psycopg
@@ -17,48 +13,12 @@ from medic_core.store.connection import Database
 from tests.builders import a_service, away, ping_id, rows
 from tests.fixtures.functions import ADMIN_KEY, Functions, LambdaContext
 from tests.fixtures.repairing import Hand, a_playbook, started
+from tests.fixtures.written import Written
 
 TRACE = "4bf92f3577b34da6a3ce929d0e0e4736"
 SECRET = "kJ8xQ2vN5mT7wR4yB6cD9fG1hL3pS0zA"
 #: A database that cannot be meant: the driver quotes it when it says so.
 BROKEN = f"postgresql:/medic:{SECRET}@db.internal/medic"
-
-
-class Written:
-    """The lines that the functions' loggers have written."""
-
-    def __init__(self) -> None:
-        self.stream = io.StringIO()
-
-    @property
-    def text(self) -> str:
-        return self.stream.getvalue()
-
-    @property
-    def lines(self) -> list[dict[str, Any]]:
-        return [json.loads(line) for line in self.text.splitlines()]
-
-
-@pytest.fixture
-def written(monkeypatch: pytest.MonkeyPatch) -> Iterator[Written]:
-    """Their handlers write here instead of to the process's output; the lines are made as always."""
-    monkeypatch.setenv("POWERTOOLS_LOG_LEVEL", "DEBUG")
-    found = Written()
-    names = [
-        "heartbeat", "replay", "monitor", "housekeeping", "router", "management", "migrate", "advance", "ask-approval",
-        "webhook-step", "mark-failed", "script-step",
-    ]  # fmt: skip
-    before = []
-    for name in names:
-        log = logging.getLogger(telemetry.logger(name).name)
-        before.append((log, log.level))
-        log.setLevel("DEBUG")
-        for handler in log.handlers:
-            if isinstance(handler, logging.StreamHandler):
-                monkeypatch.setattr(handler, "stream", found.stream)
-    yield found
-    for log, level in before:
-        log.setLevel(level)
 
 
 def breaks(functions: Functions, module: str) -> None:

@@ -85,6 +85,37 @@ def test_forty_rounds_without_a_database_put_nothing_away_and_ask_once_a_batch(
     assert kept == [(at,) for at in moments]
 
 
+#: Of each heartbeat that is recorded; a function of the database that is slow, and answers.
+SLOWLY = """
+    CREATE FUNCTION medic.dawdle() RETURNS trigger LANGUAGE plpgsql
+        AS $$ BEGIN PERFORM pg_sleep(0.6); RETURN NEW; END $$;
+    CREATE TRIGGER dawdle BEFORE INSERT ON medic.heartbeat_events FOR EACH ROW EXECUTE FUNCTION medic.dawdle()
+"""
+AT_ONCE = "DROP FUNCTION medic.dawdle CASCADE"
+
+
+def test_what_a_slow_database_cannot_take_within_the_functions_time_is_not_begun(
+    functions: Functions, database: Database
+) -> None:
+    a_service(database)
+    moments = [now_of(database) - number * SECOND for number in range(10)]
+    functions.module("ingest").SPOOL.keep([a_signal(received_at=at) for at in moments], None)
+    with database.autocommit() as connection:
+        connection.execute(SLOWLY)
+    messages = functions.spool.receive()
+    records = [as_record(message) for message in messages]
+    left = functions.module("replay").handler({"Records": records}, None)["batchItemFailures"]
+    ((kept, *_),) = rows(database, HEARD)
+    print(f"\n10 heartbeats of 0.6 s each: {kept} recorded, {len(left)} put off")
+    assert kept + len(left) == 10
+    assert 0 < kept < 10
+    with database.autocommit() as connection:
+        connection.execute(AT_ONCE)
+    answer = functions.module("replay").handler({"Records": records}, None)
+    assert answer == {"batchItemFailures": []}
+    assert rows(database, HEARD) == [(10, 10)]
+
+
 def may_come_back(functions: Functions, most: int) -> None:
     """The queue puts a message away that was received more often than that."""
     dead = {"QueueUrl": functions.dead_letters.url, "AttributeNames": ["QueueArn"]}

@@ -8,7 +8,7 @@ from datetime import timedelta
 
 from medic_core.flows.sweep import Swept, sweep
 from medic_core.store.connection import Database
-from tests.builders import a_service, at_once, hears, now_of, rows, time_passes, watch_statements
+from tests.builders import a_service, at_once, hears, loses_its_zone, now_of, rows, time_passes, watch_statements
 from tests.fixtures.clock import Clock
 from tests.fixtures.dashboard import Dashboard
 from tests.fixtures.functions import Functions
@@ -44,13 +44,6 @@ def many(database: Database, count: int, *, silent: bool) -> None:
         tx.execute(state, {"ago": 70 if silent else 0})
     a_service(database, "lively", every_seconds=86_400)
     hears(database, "lively")
-
-
-def loses_its_zone(database: Database, table: str, name: str) -> None:
-    """What was a zone when it was saved is none any more to the Python that runs now."""
-    column = "heartbeat_name" if table == "services" else "name"
-    with database.transaction() as tx:
-        tx.execute(f"UPDATE medic.{table} SET timezone = 'Mars/Olympus' WHERE {column} = %(name)s", {"name": name})
 
 
 class TestTicksThatAreDoubledLateOrLeftOut:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Callable, Mapping
 from enum import StrEnum
 from functools import wraps
@@ -62,6 +63,36 @@ def logger(function: str) -> Logger:
 
 def _line(record: Mapping[str, Any]) -> str:
     return json.dumps(redaction.shown(record), separators=(",", ":"))
+
+
+class Seldom:
+    """What many requests would have a function log: an environment writes one line of each message a second.
+
+    What is the matter is told, how often it is so is counted elsewhere, and an outage is no log bill.
+    """
+
+    SECONDS = 1.0
+
+    def __init__(self, function: str) -> None:
+        self._logger = logger(function)
+        self._said_at: dict[str, float] = {}
+
+    def warning(self, message: str, **keys: Any) -> None:
+        """Write it, unless the same was written a moment ago."""
+        if self._is_due(message):
+            self._logger.warning(message, stacklevel=3, **keys)
+
+    def error(self, message: str, **keys: Any) -> None:
+        """Likewise, of what an operator has to look at."""
+        if self._is_due(message):
+            self._logger.error(message, stacklevel=3, **keys)
+
+    def _is_due(self, message: str) -> bool:
+        now = time.monotonic()
+        if now - self._said_at.get(message, -self.SECONDS) < self.SECONDS:
+            return False
+        self._said_at[message] = now
+        return True
 
 
 Handler = Callable[[dict[str, Any], Any], Answer]

@@ -12,6 +12,7 @@ from medic_core.domain.watching.deadlines import (
     MOST_PERIODS_AT_ONCE,
     Extension,
     Reason,
+    beginning,
     deadline,
     expected_after,
     in_force,
@@ -21,6 +22,7 @@ from medic_core.domain.watching.deadlines import (
     remembered,
     silence_allowed,
     upcoming,
+    why_unreadable,
     window_from,
 )
 from medic_core.domain.watching.schedules import Cron, Interval
@@ -235,3 +237,21 @@ def test_a_watch_that_begins_in_the_instant_of_a_heartbeat_still_waits_for_its_f
     assert (in_force([one], START) == (one,)) == stays
     assert in_force([one], START + SECOND) == ()
     assert in_force([one], START - SECOND) == (one,)
+
+
+class TestAScheduleThatCannotBeReadCountsAsOneOfEveryHour:
+    GONE = (Cron("0 4 * * *", "Mars/Olympus", 5 * MINUTE), Cron("61 * * * *", "UTC"), Cron("no cron", "UTC"))
+
+    @pytest.mark.parametrize("schedule", GONE)
+    def test_it_is_awaited_an_hour_after_what_was_heard_or_its_beginning(self, schedule: Cron) -> None:
+        assert expected_after(START, schedule) == START + HOUR
+        assert deadline((START,), schedule) == START + HOUR
+        assert beginning(START, schedule) == (Extension(START, START + HOUR, Reason.BEGAN),)
+        assert silence_allowed(schedule, START) == HOUR
+
+    @pytest.mark.parametrize("schedule", GONE)
+    def test_what_keeps_it_from_being_read_is_said(self, schedule: Cron) -> None:
+        assert why_unreadable(schedule).startswith(f"{schedule.expression!r} in {schedule.timezone!r} cannot be read: ")
+
+    def test_one_that_can_be_read_is_none_of_them(self) -> None:
+        assert why_unreadable(Cron("0 4 * * *", "Europe/Berlin")) == why_unreadable(Interval(MINUTE)) == ""

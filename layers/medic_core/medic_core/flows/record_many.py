@@ -27,10 +27,12 @@ class Spooled(Enum):
 
 
 Outcome = Taken | MedicError | Spooled
+#: Keeps signals until the database is back from what is the matter with it.
+Spool = Callable[[list[Signal], Unavailable], None]
 
 
 def record_many(
-    database: Database, sent: Sequence[Signal | BadRequest], key: VerifiedKey, spool: Callable[[list[Signal]], None]
+    database: Database, sent: Sequence[Signal | BadRequest], key: VerifiedKey, spool: Spool
 ) -> list[Outcome]:
     """What became of each of a batch, in its order; what is no signal stays the problem that it is.
 
@@ -50,9 +52,9 @@ def record_many(
         for group in _groups(to_settle):
             settled = settle.settle_together(database, [(to_settle[one], signals[one]) for one in group])
             outcomes |= zip(group, settled, strict=True)
-    except Unavailable:
+    except Unavailable as error:
         waiting = [position for position in signals if position not in outcomes]
-        spool([signals[position] for position in waiting])
+        spool([signals[position] for position in waiting], error)
         outcomes |= dict.fromkeys(waiting, Spooled.SPOOLED)
     return [outcomes[position] for position in range(len(sent))]
 

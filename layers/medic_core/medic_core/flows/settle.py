@@ -77,7 +77,10 @@ def advance_by_tick(database: Database, found: Recorded, signal: Signal, ordinar
     assert cron is not None
     with database.autocommit() as connection:
         is_recorded = recording.advance(connection, found.service_id, signal, ordinary, cron, found.now, deadline)
-    return Taken(found.service_id, found.heartbeat_name, signal.kind) if is_recorded else None
+    if not is_recorded:
+        return None
+    unreadable = deadlines.why_unreadable(schedule)
+    return Taken(found.service_id, found.heartbeat_name, signal.kind, unreadable=unreadable)
 
 
 def create_and_settle(database: Database, whom: BySlug, signal: Signal) -> Taken:
@@ -152,6 +155,7 @@ def _settle_locked(tx: Transaction, locked: Locked, signal: Signal) -> Taken:
         paired.duration,
         locked.expects.max_duration,
         told=told,
+        unreadable=deadlines.why_unreadable(locked.expects.schedule),
     )
 
 

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import re
 from datetime import UTC, datetime, timedelta
+from functools import lru_cache
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from croniter import croniter
@@ -43,6 +44,8 @@ YEARS_AHEAD = 9
 CANNOT_BE_READ = (ValueError, LookupError, AttributeError, TypeError, OSError)
 #: Any stretch of that length holds whatever can happen in a calendar.
 PROBE = datetime(2000, 1, 1)  # noqa: DTZ001
+#: Of expressions in their zones: whether they can be read is asked with every heartbeat.
+MOST_REMEMBERED = 1000
 DAY = timedelta(days=1)
 SECOND = timedelta(seconds=1)
 
@@ -90,6 +93,16 @@ def next_tick(expression: str, timezone: str, after: datetime) -> datetime:
         return following(expression, zone, after.astimezone(UTC))
     except CANNOT_BE_READ as error:
         raise Unreadable(f"{expression!r} in {timezone!r} cannot be read: {_plain(error)}") from error
+
+
+@lru_cache(MOST_REMEMBERED)
+def why_unreadable(expression: str, timezone: str) -> str:
+    """What keeps it from being read, empty where nothing does. What is readable stays so while a process runs."""
+    try:
+        next_tick(expression, timezone, PROBE.replace(tzinfo=UTC))
+    except Unreadable as error:
+        return str(error)
+    return ""
 
 
 def _fields(expression: str) -> list[str]:

@@ -1,7 +1,7 @@
 """When silence becomes a problem: exact, and without counting events.
 
 A deadline is put together from terms, each with its reason, and the latest one decides. What decides is what
-`explanations` shows.
+`explanations` shows. A schedule that cannot be read counts as one of every hour: its service is heard and watched on.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
-from medic_core.domain.watching.schedules import Cron, Interval, Schedule
+from medic_core.domain.watching.schedules import EVERY_HOUR, Cron, Interval, Schedule, Unreadable
 
 if TYPE_CHECKING:
     from types import ModuleType
@@ -71,11 +71,11 @@ def beginning(start: datetime, schedule: Schedule) -> tuple[Extension, ...]:
     """What a cron schedule whose watch begins at `start` is waited for: its first tick."""
     if isinstance(schedule, Interval):
         return ()
-    return (
-        Extension(
-            start, _cron().next_tick(schedule.expression, schedule.timezone, start) + schedule.grace, Reason.BEGAN
-        ),
-    )
+    try:
+        until = next_tick(start, schedule) + schedule.grace
+    except Unreadable:
+        until = expected_after(start, EVERY_HOUR)
+    return (Extension(start, until, Reason.BEGAN),)
 
 
 def remembered(recent: Sequence[datetime], heard_at: datetime, schedule: Schedule) -> tuple[datetime, ...]:
@@ -115,7 +115,10 @@ def expected_after(heard_at: datetime, schedule: Schedule) -> datetime:
     """
     if isinstance(schedule, Interval):
         return heard_at + schedule.every + schedule.grace
-    return _tick_wanted_after(heard_at, schedule) + schedule.grace
+    try:
+        return _tick_wanted_after(heard_at, schedule) + schedule.grace
+    except Unreadable:
+        return expected_after(heard_at, EVERY_HOUR)
 
 
 def _tick_wanted_after(success: datetime, schedule: Cron) -> datetime:
@@ -176,7 +179,18 @@ def _early_at(tick: datetime, schedule: Cron) -> timedelta:
 
 def silence_allowed(schedule: Schedule, at: datetime) -> timedelta:
     """One expected period and the grace."""
-    return period(schedule, at) + schedule.grace
+    try:
+        return period(schedule, at) + schedule.grace
+    except Unreadable:
+        return silence_allowed(EVERY_HOUR, at)
+
+
+def why_unreadable(schedule: Schedule) -> str:
+    """Why a schedule counts as one of every hour, empty where it can be read."""
+    if isinstance(schedule, Interval):
+        return ""
+    found: str = _cron().why_unreadable(schedule.expression, schedule.timezone)
+    return found
 
 
 def next_missed(counted: datetime, schedule: Schedule) -> datetime:

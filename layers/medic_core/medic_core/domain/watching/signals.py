@@ -86,12 +86,16 @@ class Signal:
     received_at: datetime | None = None
 
 
+#: What operators hear of a signal that was `Taken` so.
+SCHEDULE_UNREADABLE = "a schedule that cannot be read counts as one of every hour"
+
+
 @dataclass(frozen=True, slots=True)
 class Taken:
     """A signal was recorded: for which service, as what, and how many notifications it caused.
 
     `created` says that the service was made for it. `duration` is that of the run that it ended, `limit` what the
-    service allows its runs.
+    service allows its runs. `unreadable` is why the service's schedule counts as one of every hour, if it does.
     """
 
     service_id: int
@@ -102,6 +106,7 @@ class Taken:
     limit: timedelta | None = None
     created: bool = False
     told: int = 0
+    unreadable: str = ""
 
 
 class Unmatched(StrEnum):
