@@ -35,6 +35,9 @@ NO_STATEMENTS = {
     "counting.LATE_TAKEN",
     "counting.COUNTED",
     "playbooks.FIGURES",
+    "services.FIELDS",
+    "services.TABLES",
+    "settling.COLUMNS",
     "execution_lists.COLUMNS",
     "execution_lists.TABLES",
 }

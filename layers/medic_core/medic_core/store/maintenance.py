@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
 
-from psycopg.rows import class_row, dict_row, scalar_row
+from psycopg.rows import class_row, scalar_row
 
 from medic_core.domain.alerting import maintenance
 from medic_core.domain.alerting.maintenance import Occurrence, Window
@@ -100,22 +100,6 @@ def turn(tx: Transaction, window_id: int, next_time: Occurrence | None, began_at
     """Note which time of a window is under way or next, and when that was seen to begin."""
     start, end = (next_time.start, next_time.end) if next_time else (None, None)
     tx.execute(TURN, {"window_id": window_id, "start": start, "end": end, "began_at": began_at})
-
-
-OF_SERVICE: Final = (
-    """
-SELECT w.start_time AS start, w.end_time AS end, w.recurrence, w.timezone
-  FROM medic.maintenance_windows w, medic.services s
- WHERE s.service_id = %(service_id)s AND w.next_end > now() AND """
-    + watched.FOR_SERVICE
-    + " ORDER BY w.window_id"
-)
-
-
-def of_service(tx: Transaction, service_id: int) -> list[Window]:
-    """The windows that are or will be for a service."""
-    with tx.cursor(row_factory=dict_row) as cursor:
-        return [Window(**row) for row in cursor.execute(OF_SERVICE, {"service_id": service_id}).fetchall()]
 
 
 TEAMS: Final = """
