@@ -38,6 +38,7 @@ NO_STATEMENTS = {
     "services.FIELDS",
     "services.TABLES",
     "settling.COLUMNS",
+    "maintenance.COLUMNS",
     "execution_lists.COLUMNS",
     "execution_lists.TABLES",
 }

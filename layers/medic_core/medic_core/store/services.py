@@ -266,14 +266,6 @@ def by_names(tx: Transaction, name_keys: Collection[str]) -> dict[str, int]:
     return dict(tx.execute(BY_NAMES, {"name_keys": list(name_keys)}).fetchall())
 
 
-NAMES: Final = "SELECT service_id, service_name FROM medic.services WHERE service_id = ANY(%(service_ids)s::bigint[])"
-
-
-def names(tx: Transaction, service_ids: Collection[int]) -> dict[int, str]:
-    """What people call these services, as far as they are still there."""
-    return dict(tx.execute(NAMES, {"service_ids": list(service_ids)}).fetchall())
-
-
 DELETE: Final = """
 WITH events AS (DELETE FROM medic.heartbeat_events WHERE service_id = %(service_id)s)
 DELETE FROM medic.services WHERE service_id = %(service_id)s
