@@ -11,10 +11,12 @@ import pytest
 from medic_core.domain.observing import metrics
 from medic_core.store import (
     counting,
+    facts,
     overview,
     question_deliveries,
     recording,
     service_lists,
+    service_past,
     services,
     sweeping,
 )
@@ -276,3 +278,34 @@ def test_who_was_asked_is_found_by_the_approval(
     plan = explained(database, statement, **values)
     assert rows_read(plan, "notices") <= 3
     assert rows_read(plan, "notification_deliveries") <= most
+
+
+#: Each of the 20,000 services has had three alerts and as many runs, and was heard three times.
+PASTS = (
+    "INSERT INTO medic.alerts (service_id, heartbeat_name, kind, status, priority, because, overdue_since, opened_at,"
+    " counted_until, resolved_at) SELECT service_id, 's', 'missed_heartbeat', 'resolved', 'p3', 'x', now(),"
+    " now() - n * interval '2 hours', now(), now() - n * interval '1 hour'"
+    " FROM medic.services, generate_series(1, 3) AS n",
+    "INSERT INTO medic.job_runs (service_id, run_id, named, started_at, completed_at, duration_ms, status)"
+    " SELECT service_id, 'run-' || n, true, now() - n * interval '1 hour', now(), 60000, 'COMPLETED'"
+    " FROM medic.services, generate_series(1, 3) AS n",
+    "INSERT INTO medic.heartbeat_events (service_id, received_at, signal_id, kind)"
+    " SELECT service_id, now() - n * interval '1 second', gen_random_uuid(), 'UP'"
+    " FROM medic.services, generate_series(1, 3) AS n",
+    "VACUUM ANALYZE medic.services, medic.service_state, medic.alerts, medic.job_runs, medic.heartbeat_events",
+)
+
+
+def test_a_services_page_reads_its_own_rows(seeded: Database) -> None:
+    with seeded.autocommit() as connection:
+        for preparing in PASTS:
+            connection.execute(preparing)
+    known = explained(seeded, facts.FACTS, service_id=17, most_runs=20, most_signals=PAGE)
+    assert rows_read(known, "services") == rows_read(known, "service_state") == 1
+    assert rows_read(known, "alerts") == rows_read(known, "job_runs") == 0
+    partitions = {name for node in known if (name := node.get("Relation Name", "")).startswith("heartbeat_events")}
+    assert sum(rows_read(known, name) for name in partitions) == 3
+    values = {"since": "2000-01-01", "most_outages": PAGE, "most_alerts": PAGE, "most_runs": PAGE}
+    past = explained(seeded, service_past.PAST, service_id=17, **values)
+    assert rows_read(past, "alerts") == 3 + 3
+    assert rows_read(past, "job_runs") == 3 + 3

@@ -21,6 +21,8 @@ NO_STATEMENTS = {
     "watched.SELECT",
     "batches.KEY",
     "heartbeat_events.PREFIX",
+    "alert_lists.COLUMNS",
+    "alert_lists.TABLES",
     "alerts.TOLD",
     "deliveries.NOBODY",
     "delivery_lists.COLUMNS",
@@ -33,6 +35,12 @@ NO_STATEMENTS = {
     "counting.LATE_TAKEN",
     "counting.COUNTED",
     "playbooks.FIGURES",
+    "services.FIELDS",
+    "services.TABLES",
+    "settling.COLUMNS",
+    "maintenance.COLUMNS",
+    "execution_lists.COLUMNS",
+    "execution_lists.TABLES",
 }
 
 

@@ -24,10 +24,10 @@ TABLE = re.compile(r"(?<=<!-- pages -->\n).*?(?=<!-- /pages -->)", re.DOTALL)
 MOST_BYTES, MOST_COMPRESSED = 100_000, 40_000
 #: A page of a list is full, with one more after it.
 ROWS = 51
-#: Of a list, besides that of the session; what is about one thing shows more.
-MOST_STATEMENTS, MOST_OF_ONE = 2, 20
-#: A week of windows, all windows with their services, and working hours.
-SEVERAL_LISTS = {"/ui/calendar": 4}
+#: Besides that of the session.
+MOST_STATEMENTS = 2
+#: What the rules look at of a service, whether Medic was away, the past, who is told; and the calendar's three lists.
+MORE = {"/ui/services/<service_id>": 4, "/ui/calendar": 3}
 ASSET = re.compile(r'(?:href|src)="(/ui/assets/[^"]+)"')
 
 INLINE = re.compile(r"""\s(style|on[a-z]+)=["']|<style|<script(?! src="/ui/assets/)""")
@@ -72,11 +72,6 @@ def _asset(dashboard: Dashboard, path: str) -> str:
     return dashboard.get(path).body
 
 
-def is_of_one(page: PageOf) -> bool:
-    """Whether it is about one thing, and no list."""
-    return "<" in page.rule and not page.is_open
-
-
 def shows_html(cost: Cost) -> bool:
     return cost.reply.headers["Content-Type"].startswith("text/html")
 
@@ -90,11 +85,9 @@ def test_no_page_is_heavy(costs: list[Cost]) -> None:
     assert heavy == {}
 
 
-def test_a_list_is_one_or_two_statements_and_what_each_page_takes_is_written_down(costs: list[Cost]) -> None:
+def test_a_page_is_one_or_two_statements_and_what_each_takes_is_written_down(costs: list[Cost]) -> None:
     dear = {
-        cost.page.path: cost.statements
-        for cost in costs
-        if cost.statements > SEVERAL_LISTS.get(cost.page.rule, MOST_OF_ONE if is_of_one(cost.page) else MOST_STATEMENTS)
+        cost.page.path: cost.statements for cost in costs if cost.statements > MORE.get(cost.page.rule, MOST_STATEMENTS)
     }
     assert dear == {}
     rows = [

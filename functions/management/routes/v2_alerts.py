@@ -57,8 +57,7 @@ def listed(
 def read(alert_id: PathId) -> Response[Envelope[ReadAlertWithEvents]]:
     """One alert with its history."""
     with door.DATABASE.autocommit() as connection:
-        alert = attend.read(connection, alert_id)
-        events = alert_lists.events(connection, alert_id, MOST_EVENTS)
+        alert, events = attend.read_with_events(connection, alert_id, MOST_EVENTS)
     history = [ReadEvent.model_validate(event, from_attributes=True) for event in events]
     return door.answer(ReadAlertWithEvents(**read_alert(alert).model_dump(), events=history))
 

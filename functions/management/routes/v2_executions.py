@@ -16,7 +16,7 @@ from medic_core.domain.repair.execution import ExecutionStatus
 from medic_core.errors import NotFound
 from medic_core.flows import approval_links, approve, executions_by_people
 from medic_core.store import approvals, execution_lists
-from medic_core.store.approvals import ApprovalStatus, Request
+from medic_core.store.approvals import ApprovalStatus
 from medic_core.store.connection import Transaction
 from medic_core.store.execution_lists import Wanted
 from models.executions import (
@@ -26,7 +26,6 @@ from models.executions import (
     ReadExecution,
     ReadExecutionWithSteps,
     ReadStep,
-    ReadVote,
     Reason,
 )
 from models.fields import DEFAULT_LIMIT, Cursor, Envelope, Limit, Page, PathId, QueryId
@@ -116,21 +115,15 @@ def voter_of(caller: Visitor) -> Voter:
 
 
 def _read(tx: Transaction, execution_id: int) -> ReadExecutionWithSteps:
-    found = execution_lists.listed(tx, Wanted(execution_id=execution_id))
-    if not found:
+    found = execution_lists.with_steps(tx, execution_id)
+    if found is None:
         raise NotFound(approve.NO_EXECUTION)
     request = approvals.newest(tx, execution_id)
     return ReadExecutionWithSteps(
-        **ReadExecution.model_validate(found[0]).model_dump(),
-        steps=[ReadStep.model_validate(step) for step in execution_lists.steps(tx, execution_id)],
-        approval=_approval(tx, request) if request is not None else None,
+        **ReadExecution.model_validate(found.execution).model_dump(),
+        steps=[ReadStep.model_validate(step) for step in found.steps],
+        approval=ReadApproval.model_validate(request) if request is not None else None,
     )
-
-
-def _approval(tx: Transaction, request: Request) -> ReadApproval:
-    read = ReadApproval.model_validate(request)
-    read.votes = [ReadVote.model_validate(vote) for vote in approvals.votes(tx, request.request_id)]
-    return read
 
 
 def _link(tx: Transaction, approval: ReadApproval, caller: Visitor) -> str | None:

@@ -41,14 +41,13 @@ def explained(service_id: PathId) -> Response[Envelope[ExplainedService]]:
     The rules that decide are the ones that answer here.
     """
     with door.DATABASE.transaction() as tx:
-        service = existing(tx, service_id)
         found = explain_service(tx, service_id, door.SETTINGS.sweep_every)
     return door.answer(
         ExplainedService(
             service_id=service_id,
-            heartbeat_name=service.heartbeat_name,
-            status=service.status,  # type: ignore[arg-type]
-            now=found.facts.now,
+            heartbeat_name=found.service.heartbeat_name,
+            status=found.service.status,  # type: ignore[arg-type]
+            now=found.service.now,
             explanation=Explanation.model_validate(found.explanation),
             last_signals=[ReadHeartbeat.model_validate(one, from_attributes=True) for one in found.signals],
         )

@@ -37,6 +37,7 @@ from models.playbooks import (
 router = Router()  # type: ignore[no-untyped-call]
 TAG = "playbooks"
 HIGHEST_VERSION = 2**31 - 1
+NO_VERSION = "This playbook has no such version."
 PathVersion = Annotated[int, Path(ge=1, le=HIGHEST_VERSION)]
 QueryVersion = Annotated[int | None, Query(ge=1, le=HIGHEST_VERSION)]
 
@@ -147,9 +148,11 @@ def saved(caller: Visitor, wanted: Content, playbook_id: int | None = None, vers
 
 def difference(tx: Transaction, playbook_id: int, from_version: int, to_version: int) -> Difference:
     """What changed from one version to another, also of a playbook that was deleted. Raises NotFound."""
-    before, after = (existing_version(tx, playbook_id, one) for one in (from_version, to_version))
+    found = playbooks.read_versions(tx, playbook_id, from_version, to_version)
+    if not {from_version, to_version} <= set(found):
+        raise NotFound(NO_VERSION)
     names = (f"version {from_version}", f"version {to_version}")
-    diff = edit_playbooks.difference(before.yaml_content, after.yaml_content, names)
+    diff = edit_playbooks.difference(found[from_version].yaml_content, found[to_version].yaml_content, names)
     return Difference(from_version=from_version, to_version=to_version, diff=diff)
 
 
@@ -157,7 +160,7 @@ def existing_version(tx: Transaction, playbook_id: int, version: int) -> Version
     """One version, also of a playbook that was deleted. Raises NotFound."""
     found = playbooks.read_version(tx, playbook_id, version)
     if found is None:
-        raise NotFound("This playbook has no such version.")
+        raise NotFound(NO_VERSION)
     return found
 
 

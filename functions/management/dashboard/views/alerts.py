@@ -16,7 +16,7 @@ from medic_core.domain.access.api_keys import Scope
 from medic_core.domain.alerting.alerts import AlertStatus, Priority
 from medic_core.errors import BadRequest
 from medic_core.flows import attend
-from medic_core.store import alert_lists, delivery_lists, execution_lists
+from medic_core.store import alert_lists, alert_responses
 from medic_core.store.alert_lists import Wanted
 from models.fields import PathId
 from models.pages import id_cursor, read_id_cursor
@@ -67,18 +67,16 @@ def listed(caller: Caller) -> Response[str]:
 def shown(caller: Caller, alert_id: PathId) -> Response[str]:
     """One alert: what happened to it, who was told, what repairs were tried."""
     with door.DATABASE.autocommit() as connection:
-        alert = attend.read(connection, alert_id)
-        events = alert_lists.events(connection, alert_id, MOST_EVENTS)
-        deliveries = delivery_lists.listed(connection, delivery_lists.Wanted(alert_id=alert_id), limit=MOST_DELIVERIES)
-        repairs = execution_lists.listed(connection, execution_lists.Wanted(alert_id=alert_id), limit=MOST_EXECUTIONS)
+        alert, events = attend.read_with_events(connection, alert_id, MOST_EVENTS)
+        responses = alert_responses.of_alert(connection, alert_id, MOST_DELIVERIES, MOST_EXECUTIONS)
     return rendering.page(
         caller,
         "alert.html",
         title=f"Alert: {alert.service_name or alert.heartbeat_name}",
         alert=alert,
         events=events,
-        deliveries=deliveries,
-        repairs=repairs,
+        deliveries=responses.told,
+        repairs=responses.repairs,
         snoozes=SNOOZES,
     )
 

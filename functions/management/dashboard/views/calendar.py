@@ -21,8 +21,8 @@ from medic_core.domain.alerting.maintenance import Occurrence, occurrences
 from medic_core.domain.routing.working_hours import DAYS, at_work
 from medic_core.errors import BadRequest, MedicError
 from medic_core.flows import maintain, manage
-from medic_core.store import maintenance, services
-from medic_core.store.maintenance import WINDOWS, MaintenanceWindow
+from medic_core.store import maintenance
+from medic_core.store.maintenance import MaintenanceWindow
 from medic_core.store.working_hours import SCHEDULES
 from models.fields import PathId
 from models.maintenance import NewWindow
@@ -70,11 +70,12 @@ def calendar_page(caller: Visitor, values: dict[str, Any], error: MedicError | N
     schedule_id, after = asked_id(query, "schedule_id"), read_id_cursor(query.get("cursor") or None) or 0
     with door.DATABASE.autocommit() as connection:
         schedules = SCHEDULES.listed(connection, 0, MOST_SCHEDULES)
-        chosen = manage.existing(connection, SCHEDULES, schedule_id) if schedule_id is not None else None
+        chosen = next((one for one in schedules if one.schedule_id == schedule_id), None)
+        if chosen is None and schedule_id is not None:
+            chosen = manage.existing(connection, SCHEDULES, schedule_id)
         of_week = maintenance.between(connection, week.start, week.end, MOST_WINDOWS + 1)
-        rows = WINDOWS.listed(connection, after, PAGE + 1)
-        listed = rows[:PAGE]
-        names = services.names(connection, {one for row in listed for one in row.service_ids[:MOST_NAMES]})
+        rows, names = maintenance.listed(connection, after, PAGE + 1, MOST_NAMES)
+    listed = rows[:PAGE]
     stretches = list(at_work(chosen.working_hours, week.start, week.end)) if chosen else []
     return rendering.page(
         caller,

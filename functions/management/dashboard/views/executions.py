@@ -22,7 +22,6 @@ from medic_core.store.execution_lists import Wanted
 from models.fields import PathId
 from models.pages import id_cursor, read_id_cursor
 from routes.v2_executions import voter_of
-from routes.v2_playbooks import existing_version
 
 router = Router()  # type: ignore[no-untyped-call]
 PATH = "/ui/executions/<execution_id>"
@@ -67,15 +66,12 @@ def _like(name: str) -> str | None:
 def shown(caller: Caller, execution_id: PathId) -> Response[str]:
     """One execution: each of its steps, what it asks, and how it ends."""
     with door.DATABASE.autocommit() as connection:
-        found = execution_lists.listed(connection, Wanted(execution_id=execution_id))
-        if not found:
+        found = execution_lists.with_steps(connection, execution_id)
+        if found is None:
             raise NotFound(approve.NO_EXECUTION)
-        execution = found[0]
-        version = existing_version(connection, execution.playbook_id, execution.version)
-        tries = execution_lists.steps(connection, execution_id)
         request = approvals.newest(connection, execution_id)
-        votes = approvals.votes(connection, request.request_id) if request is not None else []
-    playbook = parsed_playbooks.parsed(version.yaml_content)
+    execution = found.execution
+    playbook = parsed_playbooks.parsed(found.yaml_content)
     is_over = execution.status in OVER
     return rendering.page(
         caller,
@@ -83,11 +79,11 @@ def shown(caller: Caller, execution_id: PathId) -> Response[str]:
         title=f"{execution.playbook_name}: execution {execution_id}",
         execution=execution,
         is_over=is_over,
-        steps=progress(playbook, tries, is_over=is_over),
+        steps=progress(playbook, found.steps, is_over=is_over),
         is_long=is_long,
         beginning=beginning,
         request=request,
-        votes=votes,
+        votes=request.votes if request is not None else [],
         refusal=who.refusal(request.rules, voter_of(caller), approved=True) if request is not None else None,
     )
 

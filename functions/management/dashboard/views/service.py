@@ -23,8 +23,7 @@ from medic_core.errors import BadRequest, MedicError
 from medic_core.flows import change
 from medic_core.flows.change import By
 from medic_core.flows.explain import explain_service
-from medic_core.store import alert_lists, job_runs, outage_history, targets
-from medic_core.store.alert_lists import Wanted
+from medic_core.store import service_past, targets
 from medic_core.store.connection import Transaction
 from medic_core.store.services import Service
 from models.fields import PathId
@@ -42,14 +41,11 @@ DEFAULT_MUTE_HOURS = 24
 def shown(caller: Caller, service_id: PathId) -> Response[str]:
     """All about one service."""
     with door.DATABASE.transaction() as tx:
-        service = existing(tx, service_id)
         explained = explain_service(tx, service_id, door.SETTINGS.sweep_every, MOST_HEARTBEATS)
+        service = explained.service
         period = period_of(service.schedule, service.now)
         since = max(service.created_at, service.now - PERIODS * period)
-        outages = outage_history.outages(tx, {service_id: since})[service_id]
-        runs = job_runs.of_service(tx, service_id, limit=MOST_RUNS)
-        statistics = job_runs.statistics(tx, service_id)
-        alerts = alert_lists.listed(tx, Wanted(service_id=service_id), limit=MOST_ALERTS)
+        past = service_past.of_service(tx, service_id, since, MOST_ALERTS, MOST_RUNS)
         reachable = targets.reachable(tx, service_id, door.SETTINGS.defaults)
     assert reachable is not None
     ping_url = caller.ping_url(service.ping_id)
@@ -59,15 +55,15 @@ def shown(caller: Caller, service_id: PathId) -> Response[str]:
         title=service.service_name,
         service=service,
         explanation=explained.explanation,
-        bar=slots(period, service.now, service.created_at, outages),
+        bar=slots(period, service.now, service.created_at, past.outages),
         period=period,
-        availability=availability(service.now, since, outages),
+        availability=availability(service.now, since, past.outages),
         since=since,
         heartbeats=explained.signals,
-        runs=runs,
-        chart=charts.durations(runs, service.max_duration_ms),
-        statistics=statistics,
-        alerts=alerts,
+        runs=past.runs,
+        chart=charts.durations(past.runs, service.max_duration_ms),
+        statistics=past.statistics,
+        alerts=past.alerts,
         route=route(reachable, Priority(service.priority), service.now),
         ping_url=ping_url,
         snippets=snippets.of(service, ping_url) if ping_url else [],

@@ -105,7 +105,10 @@ def _decided(
 
 
 def _everybody(tx: Transaction, request: Request) -> str:
-    return ", ".join(vote.shown for vote in approvals.votes(tx, request.request_id) if vote.approved)
+    """Those who have agreed, with the vote that was kept just now."""
+    voted = approvals.read(tx, request.request_id)
+    assert voted is not None
+    return ", ".join(vote.shown for vote in voted.votes if vote.approved)
 
 
 def _noted(tx: Transaction, locked: Locked, request: Request, action: AuditAction, voter: Voter, reason: str) -> None:

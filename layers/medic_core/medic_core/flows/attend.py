@@ -7,10 +7,11 @@ from datetime import datetime, timedelta
 from medic_core.errors import BadRequest, Conflict, NotFound
 from medic_core.flows.change import watch_anew
 from medic_core.store import alert_attention, alert_lists, alerts, connection, service_states, settling
-from medic_core.store.alert_lists import AlertRow, Wanted
+from medic_core.store.alert_lists import AlertRow, EventRow, Wanted
 from medic_core.store.connection import Transaction
 
 LONGEST_SNOOZE = timedelta(days=30)
+NO_ALERT = "No alert has this id."
 
 
 def acknowledge(tx: Transaction, alert_id: int, actor: str, note: str = "") -> AlertRow:
@@ -58,8 +59,16 @@ def read(tx: Transaction, alert_id: int) -> AlertRow:
     """The alert. Raises NotFound."""
     found = alert_lists.listed(tx, Wanted(alert_id=alert_id))
     if not found:
-        raise NotFound("No alert has this id.")
+        raise NotFound(NO_ALERT)
     return found[0]
+
+
+def read_with_events(tx: Transaction, alert_id: int, most_events: int) -> tuple[AlertRow, list[EventRow]]:
+    """The alert, and what happened to it, in order. Raises NotFound."""
+    found = alert_lists.with_events(tx, alert_id, most_events)
+    if found is None:
+        raise NotFound(NO_ALERT)
+    return found
 
 
 def _open(tx: Transaction, alert_id: int) -> AlertRow:

@@ -5,14 +5,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import timedelta
 
-from medic_core.domain.alerting.explanations import Explanation, Facts, RunUnderWay, explain
+from medic_core.domain.alerting.explanations import Explanation, Facts, explain
 from medic_core.domain.watching import outages
-from medic_core.domain.watching.runs import RunStatus
 from medic_core.errors import NotFound
 from medic_core.flows import ourselves
-from medic_core.store import alerts, heartbeat_events, job_runs, maintenance, monitor_state, settling
+from medic_core.store import facts
 from medic_core.store.connection import Transaction
 from medic_core.store.heartbeat_events import ServiceHeartbeat
+from medic_core.store.services import Service
 
 MOST_SIGNALS = 10
 MOST_RUNS = 20
@@ -20,10 +20,10 @@ MOST_RUNS = 20
 
 @dataclass(frozen=True, slots=True)
 class Explained:
-    """The explanation, the facts that it is of, and what was heard last, newest first."""
+    """A service, its explanation, and what was heard last, newest first."""
 
+    service: Service
     explanation: Explanation
-    facts: Facts
     signals: list[ServiceHeartbeat]
 
 
@@ -31,25 +31,25 @@ def explain_service(
     tx: Transaction, service_id: int, cadence: timedelta, most_signals: int = MOST_SIGNALS
 ) -> Explained:
     """Explain a service; `cadence` is the monitor's. Raises NotFound."""
-    found = settling.look(tx, service_id)
-    if found is None:
+    known = facts.of_service(tx, service_id, MOST_RUNS, most_signals)
+    if known is None:
         raise NotFound("No service has this id.")
-    known = monitor_state.read(tx)
     # How many wait in the spool is the monitor's to ask; it has noted since when some do.
-    situation = ourselves.situation(tx, known, int(known.spool_waiting_since is not None), cadence)
-    running = job_runs.of_service(tx, service_id, statuses=[RunStatus.STARTED], limit=MOST_RUNS)
-    facts = Facts(
-        now=found.now,
-        service=found.service,
-        expects=found.expects,
-        state=found.state,
-        troubles=found.troubles,
-        alerts=alerts.open_of_service(tx, service_id),
-        runs=[RunUnderWay(run.run_id, run.started_at, run.stale_after, run.stale_at) for run in running],
-        accepts=found.accepts,
-        paused=found.paused,
-        verdict=outages.judge(situation),
-        windows=maintenance.of_service(tx, service_id),
+    spooled = int(known.monitor.spool_waiting_since is not None)
+    belief = known.belief
+    explanation = explain(
+        Facts(
+            now=belief.now,
+            service=belief.service,
+            expects=belief.expects,
+            state=belief.state,
+            troubles=belief.troubles,
+            alerts=known.alerts,
+            runs=known.runs,
+            accepts=belief.accepts,
+            paused=belief.paused,
+            verdict=outages.judge(ourselves.situation(tx, known.monitor, spooled, cadence)),
+            windows=known.windows,
+        )
     )
-    signals = heartbeat_events.of_service(tx, service_id, None, None, most_signals)
-    return Explained(explain(facts), facts, signals)
+    return Explained(known.service, explanation, known.signals)

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from datetime import timedelta
 
-from medic_core.domain.alerting.alerts import INGEST_SILENT
 from medic_core.domain.watching import outages
 from medic_core.domain.watching.outages import Gap, Situation
-from medic_core.store import alerts, heartbeat_events, sweeping
+from medic_core.store import heartbeat_events, sweeping
 from medic_core.store.connection import Transaction
 from medic_core.store.monitor_state import MonitorState
 
@@ -18,8 +17,7 @@ USUAL_OVER = timedelta(minutes=10)
 def situation(tx: Transaction, known: MonitorState, spooled: int, cadence: timedelta) -> Situation:
     """What is known before a sweep."""
     count = sweeping.count_due(tx, known.now)
-    silent_since = alerts.opened_at(tx, INGEST_SILENT)
-    everyone_matters = silent_since is not None or count.due >= outages.MASS
+    everyone_matters = count.silent_since is not None or count.due >= outages.MASS
     return Situation(
         now=known.now,
         spooled=spooled,
@@ -29,7 +27,7 @@ def situation(tx: Transaction, known: MonitorState, spooled: int, cadence: timed
         others=count.others,
         heard_at=heartbeat_events.newest(tx) if everyone_matters else None,
         due_heard_at=count.due_heard_at,
-        silent_since=silent_since,
+        silent_since=count.silent_since,
     )
 
 

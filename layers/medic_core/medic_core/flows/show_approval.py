@@ -12,7 +12,7 @@ from medic_core.errors import NotFound
 from medic_core.flows import parsed_playbooks
 from medic_core.store import approval_pages, approvals
 from medic_core.store.approval_pages import About
-from medic_core.store.approvals import Request, Vote
+from medic_core.store.approvals import Request
 from medic_core.store.connection import Transaction
 
 
@@ -24,7 +24,6 @@ class Shown:
     about: About
     playbook: Playbook
     steps: tuple[PlannedStep, ...]
-    votes: list[Vote]
 
     @property
     def first(self) -> int:
@@ -39,4 +38,4 @@ def show(tx: Transaction, request_id: int, hosts: tuple[str, ...]) -> Shown:
         raise NotFound
     playbook = parsed_playbooks.of_version(tx, about.playbook_id, about.version, about.sha256)
     steps = rendering.plan(playbook, Values(about.context, about.outputs, None), hosts)
-    return Shown(request, about, playbook, steps, approvals.votes(tx, request_id))
+    return Shown(request, about, playbook, steps)

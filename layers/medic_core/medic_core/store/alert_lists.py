@@ -10,15 +10,23 @@ from typing import Any, Final
 from psycopg.rows import class_row
 
 from medic_core.store.connection import Transaction
+from medic_core.store.gathering import gathered
 
-LIST: Final = """
+COLUMNS: Final = """
 SELECT a.alert_id, a.service_id, a.heartbeat_name, s.service_name, s.team_id, t.name AS team, a.kind, a.status,
        a.priority, a.because, a.consecutive_failures, a.opened_at, a.told_at, a.reminders, a.acknowledged_by,
        a.acknowledged_at, a.snoozed_until, a.resolved_at,
        (SELECT max(e.at) FROM medic.alert_events e WHERE e.alert_id = a.alert_id) AS updated_at
+"""
+TABLES: Final = """
   FROM medic.alerts a
   LEFT JOIN medic.services s USING (service_id)
   LEFT JOIN medic.teams t USING (team_id)
+"""
+LIST: Final = (
+    COLUMNS
+    + TABLES
+    + """
  WHERE (%(alert_id)s::bigint IS NULL OR a.alert_id = %(alert_id)s)
    AND (%(active)s::boolean IS NULL OR (a.resolved_at IS NULL) = %(active)s)
    AND (%(statuses)s::text[] IS NULL OR a.status = ANY(%(statuses)s))
@@ -30,6 +38,7 @@ SELECT a.alert_id, a.service_id, a.heartbeat_name, s.service_name, s.team_id, t.
  ORDER BY a.alert_id DESC
  LIMIT %(limit)s
 """
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,10 +86,17 @@ def listed(tx: Transaction, wanted: Wanted, *, before: int | None = None, limit:
         return cursor.execute(LIST, {**values, "before": before, "limit": limit}).fetchall()
 
 
-EVENTS: Final = """
-SELECT alert_event_id, event, at, actor, because, consecutive_failures FROM medic.alert_events
- WHERE alert_id = %(alert_id)s ORDER BY alert_event_id LIMIT %(limit)s
+#: Its events in their order.
+WITH_EVENTS: Final = (
+    COLUMNS  # noqa: S608 - constants
+    + """,
+       ARRAY(SELECT ROW(e.alert_event_id, e.event, e.at, e.actor, e.because, e.consecutive_failures)
+               FROM medic.alert_events e WHERE e.alert_id = a.alert_id
+              ORDER BY e.alert_event_id LIMIT %(most)s) AS events
 """
+    + TABLES
+    + " WHERE a.alert_id = %(alert_id)s"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,7 +111,10 @@ class EventRow:
     consecutive_failures: int
 
 
-def events(tx: Transaction, alert_id: int, limit: int) -> list[EventRow]:
-    """What happened to an alert, in order."""
-    with tx.cursor(row_factory=class_row(EventRow)) as cursor:
-        return cursor.execute(EVENTS, {"alert_id": alert_id, "limit": limit}).fetchall()
+def with_events(tx: Transaction, alert_id: int, most: int) -> tuple[AlertRow, list[EventRow]] | None:
+    """An alert, and the first things that happened to it; None where it is not there."""
+    found = gathered(tx, WITH_EVENTS, alert_id=alert_id, most=most)
+    if found is None:
+        return None
+    events = [EventRow(*one) for one in found.pop("events")]
+    return AlertRow(**found), events

@@ -10,7 +10,6 @@ from typing import Any, Final
 from psycopg.rows import dict_row, scalar_row
 
 from medic_core.domain.alerting.alerts import AlertEvent, AlertStatus, Look, OpenAlert, Opening, Priority, Watched
-from medic_core.domain.alerting.explanations import Open
 from medic_core.domain.routing.messages import Notification
 from medic_core.domain.watching.schedules import Interval
 from medic_core.store import watched
@@ -147,20 +146,6 @@ def _of_medic(row: dict[str, Any], schedule: Interval) -> Watched:
     return Watched(0, row["name"], Priority(row["urgency"]), schedule, None, active=True, muted_until=None)
 
 
-OPEN_OF_SERVICE: Final = """
-SELECT alert_id, kind, status, overdue_since, consecutive_failures, counted_until, told_at, reminders, remind_at,
-       because, next_look_at
-  FROM medic.alerts WHERE service_id = %(service_id)s AND resolved_at IS NULL ORDER BY alert_id
-"""
-
-
-def open_of_service(tx: Transaction, service_id: int) -> list[Open]:
-    """A service's open alerts, as an explanation wants them."""
-    with tx.cursor(row_factory=dict_row) as cursor:
-        rows = cursor.execute(OPEN_OF_SERVICE, {"service_id": service_id}).fetchall()
-    return [Open(_open_alert(row), row["because"], row["next_look_at"]) for row in rows]
-
-
 SAVE_LOOKS: Final = """
 WITH looked AS (
     SELECT * FROM unnest(
@@ -294,17 +279,6 @@ def tell_held(tx: Transaction, service_ids: Collection[int], recovered: Collecti
         found = cursor.execute(TELL_HELD, values).fetchone()
     assert isinstance(found, int)
     return found
-
-
-OPENED_AT: Final = """
-SELECT opened_at FROM medic.alerts WHERE kind = %(kind)s AND service_id IS NULL AND resolved_at IS NULL
-"""
-
-
-def opened_at(tx: Transaction, kind: str) -> datetime | None:
-    """Since when an alert about Medic itself is open, None where it is not."""
-    with tx.cursor(row_factory=scalar_row) as cursor:
-        return cursor.execute(OPENED_AT, {"kind": kind}).fetchone()
 
 
 TOLD: Final = """

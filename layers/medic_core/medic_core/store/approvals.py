@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 from typing import Final
@@ -13,6 +13,7 @@ from psycopg.rows import class_row, dict_row, scalar_row
 from medic_core.domain.repair.approvals import Rules, Voter
 from medic_core.domain.routing.messages import Question
 from medic_core.store.connection import Transaction
+from medic_core.store.gathering import gathered
 
 
 class ApprovalStatus(StrEnum):
@@ -26,8 +27,19 @@ class ApprovalStatus(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
+class Vote:
+    """One person's word."""
+
+    approved: bool
+    shown: str
+    via: str
+    reason: str
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True)
 class Request:
-    """A request, how many have agreed, and whether it has reached somebody. `now` is when this was read."""
+    """A request, the votes in their order, and whether it has reached somebody. `now` is when this was read."""
 
     request_id: int
     execution_id: int
@@ -43,9 +55,14 @@ class Request:
     decided_by: str | None
     decided_at: datetime | None
     reason: str
-    agreed: int
+    votes: list[Vote]
     delivered: bool
     now: datetime
+
+    @property
+    def agreed(self) -> int:
+        """How many have."""
+        return sum(vote.approved for vote in self.votes)
 
     @property
     def is_open(self) -> bool:
@@ -103,7 +120,8 @@ def add(tx: Transaction, new: New) -> int:
 READ: Final = """
 SELECT a.request_id, a.execution_id, a.step_index, a.approvers, a.approvers_required, a.not_by, a.steps, a.message,
        a.requested_at, a.expires_at, a.status, a.decided_by, a.decided_at, a.reason, clock_timestamp() AS now,
-       (SELECT count(*)::int FROM medic.approval_votes v WHERE v.request_id = a.request_id AND v.approved) AS agreed,
+       ARRAY(SELECT ROW(v.approved, v.shown, v.via, v.reason, v.at)
+               FROM medic.approval_votes v WHERE v.request_id = a.request_id ORDER BY v.at, v.voter) AS votes,
        EXISTS (SELECT FROM medic.notices n JOIN medic.notification_deliveries d USING (notice_id)
                 WHERE n.request_id = a.request_id AND n.kind IN ('approval_requested', 'approval_reminder')
                   AND d.status = 'success') AS delivered
@@ -125,9 +143,11 @@ def read(tx: Transaction, request_id: int) -> Request | None:
 
 
 def _read(tx: Transaction, request_id: int | None, execution_id: int | None) -> Request | None:
-    with tx.cursor(row_factory=class_row(Request)) as cursor:
-        found = cursor.execute(READ, {"request_id": request_id, "execution_id": execution_id}).fetchone()
-    return replace(found, status=ApprovalStatus(found.status)) if found is not None else None
+    found = gathered(tx, READ, request_id=request_id, execution_id=execution_id)
+    if found is None:
+        return None
+    votes = [Vote(*one) for one in found["votes"]]
+    return Request(**{**found, "status": ApprovalStatus(found["status"]), "votes": votes})
 
 
 #: Locked until the delivery that reads it is committed as taken: whoever ends the request meanwhile ends it afterwards,
@@ -179,28 +199,6 @@ def vote(tx: Transaction, request_id: int, voter: Voter, reason: str, *, approve
     }
     with tx.cursor(row_factory=scalar_row) as cursor:
         return cursor.execute(VOTE, values).fetchone()
-
-
-@dataclass(frozen=True, slots=True)
-class Vote:
-    """One person's word."""
-
-    approved: bool
-    shown: str
-    via: str
-    reason: str
-    at: datetime
-
-
-VOTES: Final = """
-SELECT approved, shown, via, reason, at FROM medic.approval_votes WHERE request_id = %(request_id)s ORDER BY at, voter
-"""
-
-
-def votes(tx: Transaction, request_id: int) -> list[Vote]:
-    """The votes of a request, in their order."""
-    with tx.cursor(row_factory=class_row(Vote)) as cursor:
-        return cursor.execute(VOTES, {"request_id": request_id}).fetchall()
 
 
 #: One decision, whoever is faster: the row is pending and in time, or nothing is changed.

@@ -9,6 +9,7 @@ from typing import Any, Final
 from psycopg.rows import class_row
 
 from medic_core.store.connection import Transaction
+from medic_core.store.gathering import gathered
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,13 +36,20 @@ class ExecutionRow:
     completed_at: datetime | None
 
 
-LISTED: Final = """
+COLUMNS: Final = """
 SELECT e.execution_id, e.playbook_id, p.name AS playbook_name, e.version, e.service_id, s.heartbeat_name, e.alert_id,
        e.trigger_id, e.cause, e.started_by, e.status, e.outcome, e.because, e.current_step,
        e.context || jsonb_build_object('EXECUTION_ID', e.execution_id::text) AS context, e.created_at, e.started_at,
        e.completed_at
+"""
+TABLES: Final = """
   FROM medic.playbook_executions e JOIN medic.playbooks p USING (playbook_id)
   LEFT JOIN medic.services s USING (service_id)
+"""
+LISTED: Final = (
+    COLUMNS
+    + TABLES
+    + """
  WHERE (%(execution_id)s::bigint IS NULL OR e.execution_id = %(execution_id)s)
    AND (%(playbook_id)s::bigint IS NULL OR e.playbook_id = %(playbook_id)s)
    AND (%(service_id)s::bigint IS NULL OR e.service_id = %(service_id)s)
@@ -52,6 +60,7 @@ SELECT e.execution_id, e.playbook_id, p.name AS playbook_name, e.version, e.serv
    AND (%(before)s::bigint IS NULL OR e.execution_id < %(before)s)
  ORDER BY e.execution_id DESC LIMIT %(limit)s
 """
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,16 +98,36 @@ class StepResultRow:
     completed_at: datetime | None
 
 
-STEPS: Final = """
-SELECT step_index, attempt, step_name, step_type AS type, status, output, error_message, started_at, completed_at
-  FROM medic.playbook_step_results WHERE execution_id = %(execution_id)s ORDER BY result_id
+@dataclass(frozen=True, slots=True)
+class WithSteps:
+    """An execution, the text of the version that it runs, and the tries of its steps as they began."""
+
+    execution: ExecutionRow
+    yaml_content: str
+    steps: list[StepResultRow]
+
+
+WITH_STEPS: Final = (
+    COLUMNS  # noqa: S608 - constants
+    + """,
+       (SELECT v.yaml_content FROM medic.playbook_versions v
+         WHERE v.playbook_id = e.playbook_id AND v.version = e.version) AS yaml_content,
+       ARRAY(SELECT ROW(r.step_index, r.attempt, r.step_name, r.step_type, r.status, r.output, r.error_message,
+                        r.started_at, r.completed_at)
+               FROM medic.playbook_step_results r WHERE r.execution_id = e.execution_id ORDER BY r.result_id) AS steps
 """
+    + TABLES
+    + " WHERE e.execution_id = %(execution_id)s"
+)
 
 
-def steps(tx: Transaction, execution_id: int) -> list[StepResultRow]:
-    """The tries of an execution's steps, in the order in which they began."""
-    with tx.cursor(row_factory=class_row(StepResultRow)) as cursor:
-        return cursor.execute(STEPS, {"execution_id": execution_id}).fetchall()
+def with_steps(tx: Transaction, execution_id: int) -> WithSteps | None:
+    """An execution with all that it did; None where it is not there."""
+    found = gathered(tx, WITH_STEPS, execution_id=execution_id)
+    if found is None:
+        return None
+    steps = [StepResultRow(*one) for one in found.pop("steps")]
+    return WithSteps(yaml_content=found.pop("yaml_content"), steps=steps, execution=ExecutionRow(**found))
 
 
 FORGET: Final = """

@@ -57,14 +57,40 @@ class MaintenanceWindow:
 
 WINDOWS: Final = Table("maintenance_windows", "window_id", MaintenanceWindow, fixed=frozenset({"window_id"}))
 
-#: One that recurs has begun by then, and may have any number of times since.
-BETWEEN: Final = """
+COLUMNS: Final = """
 SELECT window_id, name, name_key, start_time, end_time, recurrence, timezone, service_ids, tags, notify, reason,
-       created_by, next_start, next_end, began_at, version, created_at, updated_at, now() AS now
+       created_by, next_start, next_end, began_at, version, created_at, updated_at
+"""
+#: With what people call the first of the services that each lists.
+LISTED: Final = (
+    COLUMNS  # noqa: S608 - constants
+    + """, now() AS now,
+       (SELECT jsonb_object_agg(s.service_id, s.service_name) FROM medic.services s
+         WHERE s.service_id = ANY(w.service_ids[:%(most_names)s::int])) AS names
+  FROM medic.maintenance_windows w
+ WHERE window_id > %(after)s
+ ORDER BY window_id LIMIT %(limit)s
+"""
+)
+
+
+def listed(tx: Transaction, after: int, limit: int, most_names: int) -> tuple[list[MaintenanceWindow], dict[int, str]]:
+    """Windows in the order of their making, and the names of their services, as far as they are still there."""
+    with tx.cursor(row_factory=dict_row) as cursor:
+        rows = cursor.execute(LISTED, {"after": after, "limit": limit, "most_names": most_names}).fetchall()
+    names = {int(number): name for row in rows for number, name in (row.pop("names") or {}).items()}
+    return [MaintenanceWindow(**row) for row in rows], names
+
+
+#: One that recurs has begun by then, and may have any number of times since.
+BETWEEN: Final = (
+    COLUMNS
+    + """, now() AS now
   FROM medic.maintenance_windows
  WHERE start_time < %(end)s AND (recurrence IS NOT NULL OR end_time > %(start)s)
  ORDER BY window_id LIMIT %(limit)s
 """
+)
 
 
 def between(tx: Transaction, start: datetime, end: datetime, limit: int) -> list[MaintenanceWindow]:
@@ -74,14 +100,15 @@ def between(tx: Transaction, start: datetime, end: datetime, limit: int) -> list
 
 
 #: A window has changed sides: its time has come or gone since the monitor looked last.
-CLAIM_TURNS: Final = """
-SELECT window_id, name, name_key, start_time, end_time, recurrence, timezone, service_ids, tags, notify, reason,
-       created_by, next_start, next_end, began_at, version, created_at, updated_at, %(now)s::timestamptz AS now
+CLAIM_TURNS: Final = (
+    COLUMNS
+    + """, %(now)s::timestamptz AS now
   FROM medic.maintenance_windows
  WHERE next_start <= %(now)s AND (began_at IS NULL OR next_end <= %(now)s)
  ORDER BY window_id
    FOR UPDATE SKIP LOCKED
 """
+)
 
 
 def claim_turns(tx: Transaction, now: datetime) -> list[MaintenanceWindow]:
@@ -100,22 +127,6 @@ def turn(tx: Transaction, window_id: int, next_time: Occurrence | None, began_at
     """Note which time of a window is under way or next, and when that was seen to begin."""
     start, end = (next_time.start, next_time.end) if next_time else (None, None)
     tx.execute(TURN, {"window_id": window_id, "start": start, "end": end, "began_at": began_at})
-
-
-OF_SERVICE: Final = (
-    """
-SELECT w.start_time AS start, w.end_time AS end, w.recurrence, w.timezone
-  FROM medic.maintenance_windows w, medic.services s
- WHERE s.service_id = %(service_id)s AND w.next_end > now() AND """
-    + watched.FOR_SERVICE
-    + " ORDER BY w.window_id"
-)
-
-
-def of_service(tx: Transaction, service_id: int) -> list[Window]:
-    """The windows that are or will be for a service."""
-    with tx.cursor(row_factory=dict_row) as cursor:
-        return [Window(**row) for row in cursor.execute(OF_SERVICE, {"service_id": service_id}).fetchall()]
 
 
 TEAMS: Final = """

@@ -34,17 +34,6 @@ def lock(tx: Transaction) -> MonitorState:
     return found
 
 
-READ: Final = "SELECT now() AS now, last_sweep_at, spool_waiting_since, gap_start, gap_end FROM medic.monitor_state"
-
-
-def read(tx: Transaction) -> MonitorState:
-    """Read it as it is, waiting for nobody."""
-    with tx.cursor(row_factory=class_row(MonitorState)) as cursor:
-        found = cursor.execute(READ).fetchone()
-    assert found is not None
-    return found
-
-
 SPOOL: Final = """
 UPDATE medic.monitor_state
    SET spool_waiting_since = CASE WHEN %(waiting)s THEN COALESCE(spool_waiting_since, now()) END

@@ -155,16 +155,22 @@ def listed(tx: Transaction, after: int, limit: int) -> list[PlaybookRow]:
         return cursor.execute(LISTED, {"after": after, "limit": limit}).fetchall()
 
 
-VERSION: Final = """
+READ_VERSIONS: Final = """
 SELECT playbook_id, version, yaml_content, sha256, approval_mode, scripts, secrets, created_by, created_at
-  FROM medic.playbook_versions WHERE playbook_id = %(playbook_id)s AND version = %(version)s
+  FROM medic.playbook_versions WHERE playbook_id = %(playbook_id)s AND version = ANY(%(versions)s::int[])
 """
+
+
+def read_versions(tx: Transaction, playbook_id: int, *versions: int) -> dict[int, VersionRow]:
+    """These versions by their numbers, as far as there are any; also of a playbook that was deleted."""
+    with tx.cursor(row_factory=class_row(VersionRow)) as cursor:
+        values = {"playbook_id": playbook_id, "versions": list(versions)}
+        return {row.version: row for row in cursor.execute(READ_VERSIONS, values)}
 
 
 def read_version(tx: Transaction, playbook_id: int, version: int) -> VersionRow | None:
     """One version, also of a playbook that was deleted."""
-    with tx.cursor(row_factory=class_row(VersionRow)) as cursor:
-        return cursor.execute(VERSION, {"playbook_id": playbook_id, "version": version}).fetchone()
+    return read_versions(tx, playbook_id, version).get(version)
 
 
 VERSIONS: Final = """

@@ -134,9 +134,9 @@ def update(tx: Transaction, service_id: int, changes: Mapping[str, Any]) -> None
     tx.execute(statement, {**changes, "service_id": service_id})
 
 
-#: The columns of a `Service`. `late` is past its interval and within its grace; who is not watched is `paused`.
-COLUMNS: Final = """
-SELECT s.service_id, s.heartbeat_name, s.service_name, s.slug, s.ping_id, s.team_id, t.name AS team, s.priority,
+#: The columns of a `Service`.
+FIELDS: Final = """
+       s.service_id, s.heartbeat_name, s.service_name, s.slug, s.ping_id, s.team_id, t.name AS team, s.priority,
        s.runbook, s.active, s.every_seconds, s.threshold, s.grace_period_seconds, s.max_duration_ms,
        s.failure_tolerance, s.reminder_interval_seconds, s.alert_when_never_reported, s.muted_at, s.muted_until,
        s.mute_reason, s.post_only, s.success_keywords, s.failure_keywords, s.start_keywords, s.unmatched_body,
@@ -146,12 +146,16 @@ SELECT s.service_id, s.heartbeat_name, s.service_name, s.slug, s.ping_id, s.team
        st.silence_allowed,
        CASE WHEN st.flapping_until > now() THEN st.flapping_until END AS flapping_until,
        now() AS now, status.status
+"""
+#: `late` is past its interval and within its grace; who is not watched is `paused`.
+TABLES: Final = """
   FROM medic.services s JOIN medic.service_state st USING (service_id) LEFT JOIN medic.teams t USING (team_id),
        LATERAL (SELECT CASE WHEN NOT s.active OR s.paused_at IS NOT NULL THEN 'paused'
                             WHEN st.health IN ('up', 'degraded')
                              AND now() > st.alert_after - s.grace_period_seconds * interval '1 second' THEN 'late'
                             ELSE st.health END AS status) AS status
 """
+COLUMNS: Final = "SELECT " + FIELDS + TABLES
 READ: Final = (
     COLUMNS
     + """
@@ -260,14 +264,6 @@ SELECT name_key, service_id FROM medic.services WHERE name_key = ANY(%(name_keys
 def by_names(tx: Transaction, name_keys: Collection[str]) -> dict[str, int]:
     """The services of these names, as far as there are any."""
     return dict(tx.execute(BY_NAMES, {"name_keys": list(name_keys)}).fetchall())
-
-
-NAMES: Final = "SELECT service_id, service_name FROM medic.services WHERE service_id = ANY(%(service_ids)s::bigint[])"
-
-
-def names(tx: Transaction, service_ids: Collection[int]) -> dict[int, str]:
-    """What people call these services, as far as they are still there."""
-    return dict(tx.execute(NAMES, {"service_ids": list(service_ids)}).fetchall())
 
 
 DELETE: Final = """

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Final
@@ -18,19 +18,18 @@ from medic_core.domain.watching.states import Expectations, State, Trouble
 from medic_core.store import recording, service_states, watched
 from medic_core.store.connection import Transaction
 
-SELECT: Final = (
-    watched.SELECT  # noqa: S608 - two constants
+COLUMNS: Final = (
+    watched.SELECT
     + """, now() AS now, st.health, st.last_heartbeat_at, st.recent_heartbeats, st.alert_after, st.down_at, st.degraded,
        st.extensions, st.extension_reasons, st.consecutive_failures, st.troubles, st.unnamed_run,
        st.paused AS is_paused, s.resume_on_heartbeat, s.version, s.failure_tolerance, s.alert_when_never_reported,
        s.max_duration_ms * interval '1 millisecond' AS max_duration, s.post_only, s.success_keywords,
        s.failure_keywords, s.start_keywords, s.unmatched_body
-  FROM medic.service_state st JOIN medic.services s USING (service_id)
 """
 )
-READ: Final = SELECT + " WHERE st.service_id = %(service_id)s"
+SELECT: Final = COLUMNS + " FROM medic.service_state st JOIN medic.services s USING (service_id)"
 #: The row lock makes what it returns the newest truth; facts of other tables are repeated in the row for that reason.
-LOCK: Final = READ + " FOR UPDATE OF st FOR KEY SHARE OF s"
+LOCK: Final = SELECT + " WHERE st.service_id = %(service_id)s FOR UPDATE OF st FOR KEY SHARE OF s"
 #: In the order of their ids: who locks several waits for another who does, and not in a circle.
 LOCK_ALL: Final = (
     SELECT
@@ -61,28 +60,20 @@ class Locked:
 
 def lock(tx: Transaction, service_id: int) -> Locked | None:
     """Lock a service's row and read it; None where it does not exist (any more)."""
-    return _found(tx, LOCK, service_id)
+    with tx.cursor(row_factory=dict_row) as cursor:
+        row = cursor.execute(LOCK, {"service_id": service_id}).fetchone()
+    return read(row) if row else None
 
 
 def lock_all(tx: Transaction, service_ids: Sequence[int]) -> dict[int, Locked]:
     """Lock several services' rows and read them; those that do not exist (any more) are missing."""
     with tx.cursor(row_factory=dict_row) as cursor:
         found = cursor.execute(LOCK_ALL, {"service_ids": list(service_ids)}).fetchall()
-    return {row["service_id"]: _locked(row) for row in found}
+    return {row["service_id"]: read(row) for row in found}
 
 
-def look(tx: Transaction, service_id: int) -> Locked | None:
-    """Read it as it is, without keeping anybody from changing it."""
-    return _found(tx, READ, service_id)
-
-
-def _found(tx: Transaction, statement: str, service_id: int) -> Locked | None:
-    with tx.cursor(row_factory=dict_row) as cursor:
-        row = cursor.execute(statement, {"service_id": service_id}).fetchone()
-    return _locked(row) if row else None
-
-
-def _locked(row: dict[str, Any]) -> Locked:
+def read(row: Mapping[str, Any]) -> Locked:
+    """The service of a row that has these columns."""
     service = watched.read(row)
     return Locked(
         now=row["now"],
@@ -110,7 +101,7 @@ def _locked(row: dict[str, Any]) -> Locked:
     )
 
 
-def _state(row: dict[str, Any]) -> State:
+def _state(row: Mapping[str, Any]) -> State:
     pairs = zip(row["extensions"][::2], row["extensions"][1::2], row["extension_reasons"], strict=True)
     return State(
         health=Health(row["health"]),

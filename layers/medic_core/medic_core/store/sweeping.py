@@ -104,17 +104,23 @@ WITH due AS (
      WHERE alert_after > %(now)s AND health <> 'new' ORDER BY alert_after LIMIT (SELECT count(*) + 1 FROM due)
 )
 SELECT (SELECT count(*) FROM due) AS due, (SELECT count(*) FROM others) AS others,
-       (SELECT max(last_heartbeat_at) FROM due) AS due_heard_at
+       (SELECT max(last_heartbeat_at) FROM due) AS due_heard_at,
+       (SELECT opened_at FROM medic.alerts
+         WHERE kind = 'ingest_silent' AND service_id IS NULL AND resolved_at IS NULL) AS silent_since
 """
 
 
 @dataclass(frozen=True, slots=True)
 class DueCount:
-    """How many that have reported are due, how many are not (up to one more), and when a due one was last heard."""
+    """How many that have reported are due, how many are not (up to one more), and when a due one was last heard.
+
+    `silent_since` is since when the alert is open that nothing is heard from anyone.
+    """
 
     due: int
     others: int
     due_heard_at: datetime | None
+    silent_since: datetime | None
 
 
 def count_due(tx: Transaction, now: datetime, enough: int = 100_000) -> DueCount:

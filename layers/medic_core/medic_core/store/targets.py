@@ -71,47 +71,44 @@ ADDRESS: Final = {
     Channel.WEBHOOK: "url",
     Channel.APPRISE: "url",
 }
+#: Of Medic itself there are only the webhooks that are for all. Targets also where they are disabled: a delivery says
+#: that it was skipped.
 ROUTING: Final = """
-SELECT s.notification_mode, s.team_id, t.slack_channel_id, h.timezone, h.hours, h.holidays
-  FROM medic.services s
+SELECT s.service_id, s.notification_mode, s.team_id, t.slack_channel_id, h.timezone, h.hours, h.holidays,
+       ARRAY(SELECT to_jsonb(one) FROM (
+                 SELECT target_id, service_id, team_id, type, config, secret, priority, period, min_priority, enabled
+                   FROM medic.notification_targets
+                  WHERE service_id = s.service_id OR team_id = s.team_id) AS one
+              ORDER BY one.target_id) AS targets,
+       ARRAY(SELECT to_jsonb(one) FROM (
+                 SELECT webhook_id, url, headers, secret,
+                        CASE WHEN former_secret_until > now() THEN former_secret END AS former_secret
+                   FROM medic.webhooks
+                  WHERE enabled AND (service_id IS NULL OR service_id = s.service_id)) AS one
+              ORDER BY one.webhook_id) AS webhooks
+  FROM (SELECT %(service_id)s::bigint AS service_id) AS wanted
+  LEFT JOIN medic.services s USING (service_id)
   LEFT JOIN medic.teams t USING (team_id)
   LEFT JOIN medic.schedules h ON h.schedule_id = s.working_hours_id
- WHERE s.service_id = %(service_id)s
-"""
-#: Also those that are disabled: a delivery says that it was skipped.
-TARGETS_OF: Final = """
-SELECT target_id, service_id, team_id, type, config, secret, priority, period, min_priority, enabled
-  FROM medic.notification_targets
- WHERE service_id = %(service_id)s OR team_id = %(team_id)s
- ORDER BY target_id
-"""
-WEBHOOKS_OF: Final = """
-SELECT webhook_id, url, headers, secret, CASE WHEN former_secret_until > now() THEN former_secret END AS former_secret
-  FROM medic.webhooks
- WHERE enabled AND (service_id IS NULL OR service_id = %(service_id)s)
- ORDER BY webhook_id
 """
 
 
 def reachable(tx: Transaction, service_id: int | None, defaults: Defaults) -> Reachable | None:
     """All who could be told of a service; of Medic itself where it is None. None for a service that is not there."""
     with tx.cursor(row_factory=dict_row) as cursor:
-        service = cursor.execute(ROUTING, {"service_id": service_id}).fetchone()
-        if service is None and service_id is not None:
-            return None
-        team_id = service["team_id"] if service else None
-        targets = (
-            cursor.execute(TARGETS_OF, {"service_id": service_id, "team_id": team_id}).fetchall() if service else []
-        )
-        webhooks = cursor.execute(WEBHOOKS_OF, {"service_id": service_id}).fetchall()
+        found = cursor.execute(ROUTING, {"service_id": service_id}).fetchone()
+    assert found is not None
+    if found["service_id"] != service_id:
+        return None
+    mode = found["notification_mode"]
     return Reachable(
-        of_service=tuple(_configured(row) for row in targets if row["service_id"] is not None),
-        of_team=tuple(_configured(row) for row in targets if row["team_id"] is not None),
-        team_channel=_team_channel(team_id, service["slack_channel_id"]) if service else None,
+        of_service=tuple(_configured(row) for row in found["targets"] if row["service_id"] is not None),
+        of_team=tuple(_configured(row) for row in found["targets"] if row["team_id"] is not None),
+        team_channel=_team_channel(found["team_id"], found["slack_channel_id"]),
         defaults=defaults,
-        webhooks=tuple(_webhook(row) for row in webhooks),
-        hours=_hours(service) if service else None,
-        mode=Mode(service["notification_mode"]) if service else Mode.NOTIFY_ALL,
+        webhooks=tuple(_webhook(row) for row in found["webhooks"]),
+        hours=_hours(found),
+        mode=Mode(mode) if mode is not None else Mode.NOTIFY_ALL,
     )
 
 
