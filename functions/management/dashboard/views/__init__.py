@@ -19,7 +19,9 @@ from dashboard.views import (
     sign_in,
     status,
     target,
+    target_edit,
     targets,
+    windows,
     working_hours,
 )
 
@@ -37,9 +39,11 @@ ROUTERS = (
     executions.router,
     kill_switches.router,
     calendar.router,
+    windows.router,
     working_hours.router,
     targets.router,
     target.router,
+    target_edit.router,
     audit_log.router,
     api_keys.router,
     settings.router,
