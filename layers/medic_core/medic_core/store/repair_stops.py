@@ -12,21 +12,25 @@ from medic_core.store.connection import Transaction
 
 #: Of each kind so many; all repairs first, then those that wait for somebody.
 LISTED: Final = """
-(SELECT k.level, k.kill_switch_id AS number, k.subject_id, COALESCE(t.name, s.heartbeat_name, p.name) AS subject,
-        k.reason AS because, k.thrown_by AS by, k.thrown_at AS since, NULL::timestamptz AS until, NULL::int AS services
-   FROM medic.kill_switches k
-   LEFT JOIN medic.teams t ON k.level = 'team' AND t.team_id = k.subject_id
-   LEFT JOIN medic.services s ON k.level = 'service' AND s.service_id = k.subject_id
-   LEFT JOIN medic.playbooks p ON k.level = 'playbook' AND p.playbook_id = k.subject_id
-  ORDER BY k.level <> 'global', k.kill_switch_id LIMIT %(limit)s)
-UNION ALL
-(SELECT 'batch', b.batch_id, t.playbook_id, p.name, b.because, '', b.created_at, b.expires_at,
-        (SELECT count(*)::int FROM medic.trigger_firings f WHERE f.batch_id = b.batch_id)
-   FROM medic.repair_batches b
-   JOIN medic.playbook_triggers t USING (trigger_id)
-   JOIN medic.playbooks p ON p.playbook_id = t.playbook_id
-  WHERE b.status = 'pending' AND b.expires_at > now()
-  ORDER BY b.batch_id LIMIT %(limit)s)
+WITH found AS (
+    (SELECT k.level, k.kill_switch_id AS number, k.subject_id, COALESCE(t.name, s.heartbeat_name, p.name) AS subject,
+            k.reason AS because, k.thrown_by AS by, k.thrown_at AS since, NULL::timestamptz AS until,
+            NULL::int AS services
+       FROM medic.kill_switches k
+       LEFT JOIN medic.teams t ON k.level = 'team' AND t.team_id = k.subject_id
+       LEFT JOIN medic.services s ON k.level = 'service' AND s.service_id = k.subject_id
+       LEFT JOIN medic.playbooks p ON k.level = 'playbook' AND p.playbook_id = k.subject_id
+      ORDER BY k.level <> 'global', k.kill_switch_id LIMIT %(limit)s)
+    UNION ALL
+    (SELECT 'batch', b.batch_id, t.playbook_id, p.name, b.because, '', b.created_at, b.expires_at,
+            (SELECT count(*)::int FROM medic.trigger_firings f WHERE f.batch_id = b.batch_id)
+       FROM medic.repair_batches b
+       JOIN medic.playbook_triggers t USING (trigger_id)
+       JOIN medic.playbooks p ON p.playbook_id = t.playbook_id
+      WHERE b.status = 'pending' AND b.expires_at > now()
+      ORDER BY b.batch_id LIMIT %(limit)s)
+)
+SELECT * FROM found ORDER BY until IS NOT NULL, level <> 'global', number
 """
 
 
