@@ -13,7 +13,7 @@ from tests.chaos.conftest import World
 from tests.chaos.journal import Entry, entries
 from tests.chaos.run import TERMS
 
-pytestmark = [pytest.mark.xdist_group("chaos"), pytest.mark.timeout(900)]
+pytestmark = pytest.mark.xdist_group("chaos")
 
 
 def found(world: World, finding: str, terms: Terms = TERMS) -> bool:

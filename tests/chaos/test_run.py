@@ -12,7 +12,6 @@ SEEN = ("heartbeats acknowledged", "alerts for silence", "messages received", "e
 
 
 @pytest.mark.xdist_group("chaos")
-@pytest.mark.timeout(900)
 def test_every_promise_is_kept_while_all_of_it_is_broken(ended: tuple[Result, World]) -> None:
     result, _ = ended
     print(f"\nseed {SEED}\n{report(result)}")

@@ -372,7 +372,6 @@ def test_of_twenty_starts_at_once_one_begins(database: Database) -> None:
     assert by_alert == [(decision == "started",)]
 
 
-@pytest.mark.timeout(600)
 def test_the_circuit_breaker_is_exact(database: Database) -> None:
     """Twenty bursts of fifty: alerts of every kind by several monitors, and programs, all for one service."""
     kinds = list(Trouble)

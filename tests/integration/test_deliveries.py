@@ -7,6 +7,7 @@ from datetime import timedelta
 
 import pytest
 
+from medic_core.domain.routing.targets import Channel
 from medic_core.domain.watching.signals import SignalKind
 from medic_core.flows.sweep import sweep
 from medic_core.store.connection import Database
@@ -19,6 +20,7 @@ from tests.fixtures.routing import (
     a_webhook_target,
     deliveries,
     falls_silent,
+    gives_up,
     later,
     relayed,
 )
@@ -152,20 +154,23 @@ class TestUntilOneSucceeds:
 
 
 class TestGroups:
+    AT_ONCE = 10
+
     def names(self, count: int) -> tuple[str, ...]:
         return tuple(f"s{number:02}" for number in range(count))
 
     def test_many_at_once_are_one_message_on_slack_and_one_each_elsewhere(
         self, told: Receivers, functions: Functions, database: Database
     ) -> None:
-        falls_silent(functions, database, *self.names(12))
+        # As many as come with one message from the queue: all are planned before any is sent.
+        falls_silent(functions, database, *self.names(self.AT_ONCE))
         time.sleep(1.1)
         later(functions, database, MINUTE)
         (grouped,) = told.slack.received
-        assert grouped.content["text"] == "12 services need attention"
+        assert grouped.content["text"] == f"{self.AT_ONCE} services need attention"
         lines = "\n".join(block["text"]["text"] for block in grouped.content["blocks"])
-        assert all(f"{name} has missed its heartbeat" in lines for name in self.names(12))
-        assert [len(one.received) for one in (told.pagerduty, told.webhook)] == [12, 12]
+        assert all(f"{name} has missed its heartbeat" in lines for name in self.names(self.AT_ONCE))
+        assert [len(one.received) for one in (told.pagerduty, told.webhook)] == [self.AT_ONCE] * 2
         assert set(deliveries(database)) == {
             ("default:slack", "success"), ("default:pagerduty", "success"), ("default:webhook", "success")
         }  # fmt: skip
@@ -219,7 +224,8 @@ class TestTargetsThatAreIll:
     def test_one_that_hangs_goes_to_the_slow_lane_and_is_waited_for_there(
         self, told: Receivers, functions: Functions, database: Database
     ) -> None:
-        told.slack.answers = [Answer(after_seconds=5, body={"ok": True, "ts": "1"})] * 2
+        gives_up(functions, Channel.SLACK)
+        told.slack.answers = [Answer(after_seconds=7, body={"ok": True, "ts": "1"})] * 2
         a_service(database)
         hears(database, kind=SignalKind.DOWN)
         tick = functions.module("tick")
@@ -243,6 +249,7 @@ class TestTargetsThatAreIll:
         self, told: Receivers, functions: Functions, database: Database
     ) -> None:
         """Slack hangs, and PagerDuty hears of all at once; what Slack was to hear waits in a lane of its own."""
+        gives_up(functions, Channel.SLACK)
         told.slack.answers = [Answer(after_seconds=30)] * 500
         for number in range(60):
             a_service(database, f"s{number}")

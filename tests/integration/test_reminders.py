@@ -68,8 +68,8 @@ def test_people_are_reminded_at_half_and_at_four_fifths_of_its_life(database: Da
     assert re.fullmatch(
         r"Still waiting: may Medic repair nightly-backup\? Playbook 'playbook-\w+', execution 1", first[0]
     )
-    assert re.match(r"may I restart it\? 1 of 2 have agreed\. Left to decide: (49 min 5|50 min)", first[1])
-    assert re.match(r"may I restart it\? 1 of 2 have agreed\. Left to decide: (19 min 5|20 min)", second[1])
+    assert re.match(r"may I restart it\? 1 of 2 have agreed\. Left to decide: (49|50) min", first[1])
+    assert re.match(r"may I restart it\? 1 of 2 have agreed\. Left to decide: (19|20) min", second[1])
     assert (first[2], second[2], rows(database, STATE)) == (1, 1, [(2, True)])
     told = "SELECT actor, execution_id, playbook_id, service_id, details FROM medic.remediation_audit_log"
     (_, entry) = rows(database, f"{told} WHERE action_type = 'approval_reminded' ORDER BY log_id")

@@ -13,9 +13,16 @@ from medic_core.flows.change import By
 from medic_core.flows.sweep import Swept, sweep
 from medic_core.store.connection import Database
 from tests.builders import a_service, hears, now_of, rows, time_passes
+from tests.fixtures.clock import Clock
 
 CADENCE = timedelta(seconds=15)
 SECOND, MINUTE, HOUR = timedelta(seconds=1), timedelta(minutes=1), timedelta(hours=1)
+
+
+@pytest.fixture
+def database(clock: Clock) -> Database:
+    """Its clock stands: no time passes but what is said to."""
+    return clock.database
 
 
 def swept(database: Database, spooled: int = 0) -> Swept:

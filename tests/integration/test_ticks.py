@@ -9,6 +9,7 @@ from datetime import timedelta
 from medic_core.flows.sweep import Swept, sweep
 from medic_core.store.connection import Database
 from tests.builders import a_service, at_once, hears, now_of, rows, time_passes, watch_statements
+from tests.fixtures.clock import Clock
 from tests.fixtures.dashboard import Dashboard
 from tests.fixtures.functions import Functions
 from tests.fixtures.receivers import Receivers
@@ -55,7 +56,8 @@ def loses_its_zone(database: Database, table: str, name: str) -> None:
 class TestTicksThatAreDoubledLateOrLeftOut:
     """EventBridge hands a tick on at least once and may be late."""
 
-    def test_three_at_once_two_left_out_and_a_late_one_are_as_one_each(self, database: Database) -> None:
+    def test_three_at_once_two_left_out_and_a_late_one_are_as_one_each(self, clock: Clock) -> None:
+        database = clock.database
         many(database, 300, silent=True)
         first = at_once(database, [lambda own: sweep(own, 0, CADENCE, batch=20)] * 3)
         assert sum(one.opened for one in first) == 300

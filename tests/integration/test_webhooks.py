@@ -12,7 +12,9 @@ from typing import Any
 import pytest
 from standardwebhooks.webhooks import Webhook
 
+from medic_core.domain.routing.targets import Channel
 from medic_core.domain.watching.signals import SignalKind
+from medic_core.flows import try_target
 from medic_core.store.connection import Database
 from tests.builders import a_service, hears, rows, time_passes
 from tests.fixtures.functions import Functions
@@ -23,6 +25,7 @@ from tests.fixtures.routing import (
     a_webhook_target,
     deliveries,
     falls_silent,
+    gives_up,
     relayed,
 )
 from tests.stand_ins.receivers import Answer, Receiver
@@ -180,7 +183,8 @@ class TestSecrets:
                 "INSERT INTO medic.notification_targets (service_id, type, config, secret)"
                 f" VALUES (1, 'webhook', '{config}', 'whsec_S3cret')"
             )
-        others[1].answers = [Answer(500), Answer(after_seconds=4)]
+        gives_up(functions, Channel.WEBHOOK)
+        others[1].answers = [Answer(500), Answer(after_seconds=30)]
         hears(database, kind=SignalKind.DOWN)
         relayed(functions)
         assert {status for _, status in deliveries(database)} == {"success", "failed", "retrying"}
@@ -192,8 +196,14 @@ class TestSecrets:
 
 class TestTrying:
     def test_a_test_really_goes_there_and_says_what_happened(
-        self, told: Receivers, others: list[Receiver], functions: Functions, database: Database
+        self,
+        told: Receivers,
+        others: list[Receiver],
+        functions: Functions,
+        database: Database,
+        monkeypatch: pytest.MonkeyPatch,
     ) -> None:
+        monkeypatch.setattr(try_target, "LONGEST", MINUTE)
         a_service(database)
         a_webhook_target(functions, others[0])
         a_webhook_target(functions, others[1])
@@ -219,8 +229,14 @@ class TestTrying:
         assert functions.api("POST", "/v2/targets/9/test").status == 404
 
     def test_apprise_reaches_whatever_it_knows_but_nothing_inside(
-        self, told: Receivers, others: list[Receiver], functions: Functions, database: Database
+        self,
+        told: Receivers,
+        others: list[Receiver],
+        functions: Functions,
+        database: Database,
+        monkeypatch: pytest.MonkeyPatch,
     ) -> None:
+        monkeypatch.setattr(try_target, "LONGEST", MINUTE)
         a_service(database)
         host = others[0].url.removeprefix("http://")
         others[0].check = lambda _: ""

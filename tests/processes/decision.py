@@ -21,6 +21,7 @@ from medic_core.flows import approve, engine
 from medic_core.ports import EngineStatus
 from medic_core.store.connection import Database
 from tests.fixtures.repairing import SECRETS
+from tests.processes import waits_for_long
 
 ANN = Voter("ann", "ann", Via.API, "ann")
 
@@ -53,6 +54,7 @@ class Diarist:
 
 
 def main() -> None:
+    waits_for_long()
     execution_id, diary, how, where = sys.argv[1:]
 
     def dies(here: str) -> None:

@@ -13,12 +13,14 @@ import ingest
 from medic_core.adapters import redis_line
 from tests.fixtures.functions import LambdaContext, gateway_event
 from tests.fixtures.redis import PATIENCE_SECONDS
+from tests.processes import waits_for_long
 
 BODY = {"heartbeat_name": "nightly-backup", "status": "UP"}
 
 
 def main(key: str, count: int, start: Path, journal: Path) -> None:
-    redis_line.PATIENCE_SECONDS = PATIENCE_SECONDS
+    waits_for_long()
+    ingest.DATABASE._patience = redis_line.PATIENCE_SECONDS = PATIENCE_SECONDS
     journal.write_text("")
     while not start.exists():
         time.sleep(0.001)

@@ -8,12 +8,13 @@ from __future__ import annotations
 from datetime import timedelta
 
 import tick
-from tests.processes import at_work
+from tests.processes import at_work, waits_for_long
 
 QUIET_ROUNDS = 3
 
 
 def main() -> None:
+    waits_for_long()
     at_work()
     quiet = 0
     while quiet < QUIET_ROUNDS:

@@ -11,11 +11,12 @@ import boto3
 
 import notifications
 from tests.fixtures.functions import as_record
-from tests.processes import at_work
+from tests.processes import at_work, waits_for_long
 
 
 def main(url: str) -> None:
     client = boto3.client("sqs")
+    waits_for_long()
     at_work()
     while True:
         answer = client.receive_message(

@@ -15,9 +15,11 @@ from medic_core.domain.routing.retries import Answer
 from medic_core.flows import call_webhook
 from medic_core.store.connection import Database
 from tests.fixtures.repairing import SECRETS
+from tests.processes import waits_for_long
 
 
 def main() -> None:
+    waits_for_long()
     execution_id, engine_name, seq, host, when = sys.argv[1:]
 
     def request(*given: Any) -> Answer:

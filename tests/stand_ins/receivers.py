@@ -75,12 +75,13 @@ class Received:
 
 @dataclass
 class Answer:
-    """What a stand-in answers: a status, a body, and how long it thinks first."""
+    """What a stand-in answers: a status, a body, how long it thinks first, and what it waits for after that."""
 
     status: int = 200
     body: dict[str, Any] = field(default_factory=dict)
     headers: dict[str, str] = field(default_factory=dict)
     after_seconds: float = 0
+    once: Callable[[], bool] = lambda: True
 
 
 @dataclass
@@ -92,6 +93,7 @@ class Receiver:
     received: list[Received] = field(default_factory=list)
     wrong: list[str] = field(default_factory=list)
     answers: list[Answer] = field(default_factory=list)
+    is_closed: bool = False
 
     def __post_init__(self) -> None:
         receiver = self
@@ -117,10 +119,11 @@ class Receiver:
         return f"http://127.0.0.1:{self.server.server_address[1]}"
 
     def close(self) -> None:
+        self.is_closed = True
         self.server.shutdown()
         self.server.server_close()
 
-    def wait_for(self, count: int, seconds: float = 30) -> list[Received]:
+    def wait_for(self, count: int, seconds: float = 240) -> list[Received]:
         """Those received once there are `count`, or after `seconds`."""
         until = time.monotonic() + seconds
         while len(self.received) < count and time.monotonic() < until:
@@ -137,7 +140,7 @@ class Receiver:
             self.received.append(received)
             if objection:
                 self.wrong.append(objection)
-        time.sleep(answer.after_seconds)
+        self._think(answer)
         text = json.dumps(answer.body).encode()
         request.send_response(answer.status)
         for name, value in {
@@ -150,6 +153,11 @@ class Receiver:
         with suppress(BrokenPipeError, ConnectionResetError):
             request.end_headers()
             request.wfile.write(text)
+
+    def _think(self, answer: Answer) -> None:
+        time.sleep(answer.after_seconds)
+        while not (answer.once() or self.is_closed):
+            time.sleep(0.01)
 
 
 def _content(body: bytes, headers: dict[str, str]) -> Any:

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Literal
 
-from playwright.sync_api import BrowserContext, sync_playwright
+from playwright.sync_api import BrowserContext, expect, sync_playwright
 
 NAMES = ("chromium", "chromium-browser", "google-chrome")
 #: Without these a browser speaks to its maker.
@@ -16,6 +16,9 @@ QUIET = (
     "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
     "--disable-component-update", "--disable-sync", "--disable-default-apps",
 )  # fmt: skip
+#: What is there in the end may come late where the machine is busy.
+PATIENCE_MILLISECONDS = 120_000
+expect.set_options(timeout=PATIENCE_MILLISECONDS)
 Scheme = Literal["light", "dark"]
 
 
@@ -28,9 +31,11 @@ def executable() -> str | None:
 def a_browser(width: int = 1200, scheme: Scheme = "light", **more: Any) -> Iterator[BrowserContext]:
     """A browser with a window of that width, which has never been anywhere."""
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=executable(), args=list(QUIET))
+        browser = playwright.chromium.launch(
+            executable_path=executable(), args=list(QUIET), timeout=PATIENCE_MILLISECONDS
+        )
         context = browser.new_context(viewport={"width": width, "height": 844}, color_scheme=scheme, **more)
-        context.set_default_timeout(20_000)
+        context.set_default_timeout(PATIENCE_MILLISECONDS)
         yield context
         browser.close()
 

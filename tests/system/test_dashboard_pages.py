@@ -26,7 +26,6 @@ def pages_of_world(world: World) -> list[PageOf]:
     return [page for page in found if not page.rule.endswith((".csv", ".json"))]
 
 
-@pytest.mark.timeout(600)
 @pytest.mark.skipif(axe() is None, reason="there is no npm here to bring axe")
 def test_no_page_keeps_anybody_out_by_day_or_by_night_on_a_desk_or_a_phone(world: World, bridge: Bridge) -> None:
     found: dict[str, list[str]] = {}
@@ -141,7 +140,6 @@ def a_hostile_admin(world: World) -> str:
     return a_key(world.database, f"ann{HOSTILE[1]}", Scope.ADMIN)
 
 
-@pytest.mark.timeout(600)
 @pytest.mark.parametrize("is_kept_by_the_policy", [True, False], ids=["with its policy", "without its policy"])
 def test_nothing_that_anybody_wrote_runs_on_any_page(
     hostile_world: World, bridge: Bridge, is_kept_by_the_policy: bool
@@ -170,7 +168,6 @@ def test_nothing_that_anybody_wrote_runs_on_any_page(
     assert shown == set(HOSTILE)
 
 
-@pytest.mark.timeout(600)
 def test_what_a_form_is_sent_is_shown_again_as_text(hostile_world: World, bridge: Bridge) -> None:
     sent: set[str] = set()
     with signed_in(bridge.url, a_hostile_admin(hostile_world), bypass_csp=True) as (page, complaints):

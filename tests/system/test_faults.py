@@ -15,7 +15,7 @@ import pytest
 from local.gaps import MOST_PROCESSES
 from tests.fixtures.postgres import PostgresServer
 from tests.fixtures.receivers import Receivers
-from tests.system.conftest import ROOT, Medic, is_running, until
+from tests.system.conftest import PATIENCE_SECONDS, ROOT, Medic, is_running, until
 
 QUICK = {"heartbeat_name": "worker", "schedule": {"kind": "interval", "every_seconds": 10}}
 
@@ -27,7 +27,7 @@ def test_heartbeats_go_on_while_postgres_is_away_and_come_in_once_it_is_back(
     slow = {"heartbeat_name": "worker", "schedule": {"kind": "interval", "every_seconds": 20}}
     assert medic.ask("POST", "/v2/services", slow).status == 201
     ping, beat = medic.ping_path("worker"), {"heartbeat_name": "worker", "status": "UP"}
-    assert medic.ask("POST", "/heartbeat", beat).status == 201
+    assert medic.ask("POST", "/heartbeat", beat).status in {201, 202}
     own_server.stop("immediate")
     statuses = []
     for number in range(25):
@@ -36,14 +36,18 @@ def test_heartbeats_go_on_while_postgres_is_away_and_come_in_once_it_is_back(
         time.sleep(1)
     own_server.start()
     assert set(statuses) == {202, 200}
+    beats = 1 + len(statuses)
 
     def replayed() -> bool:
+        nonlocal beats
+        # It goes on all the while: however long the spool takes, nobody is silent.
+        time.sleep(1)
+        assert medic.ask("GET", ping, key=None).status == 200
+        beats += 1
         found = medic.ask("GET", "/heartbeat?heartbeat_name=worker")
-        return found.status == 200 and len(found.json["results"]) >= len(statuses) + 1
+        return found.status == 200 and len(found.json["results"]) == beats
 
-    assert until(replayed, 90)
-    heard = medic.ask("GET", "/heartbeat?heartbeat_name=worker").json["results"]
-    assert len(heard) == len(statuses) + 1
+    assert until(replayed)
     assert [len(receiver.received) for receiver in standing_in.all] == [0, 0, 0]
 
 
@@ -57,7 +61,7 @@ def test_a_killed_function_is_replaced_and_the_others_do_not_notice(start_medic:
     assert victims
     for pid in victims:
         os.kill(pid, signal.SIGKILL)
-    assert until(lambda: medic.ask("GET", ping, key=None).status == 200, 10)
+    assert until(lambda: medic.ask("GET", ping, key=None).status == 200)
     assert medic.workers("ManagementFunction") == management
     assert not set(medic.workers("HeartbeatFunction")) & set(victims)
 
@@ -68,9 +72,10 @@ def test_a_crowd_waits_in_turn_instead_of_starting_a_process_each(start_medic: C
     beat = {"heartbeat_name": "worker", "status": "UP"}
     with ThreadPoolExecutor(60) as crowd:
         statuses = list(crowd.map(lambda _: medic.ask("POST", "/heartbeat", beat).status, range(180)))
-    assert statuses == [201] * 180
+    # What a busy database does not take in time comes in by the spool.
+    assert set(statuses) <= {201, 202}
     assert len(medic.workers("HeartbeatFunction")) <= MOST_PROCESSES
-    assert len(medic.ask("GET", "/heartbeat?heartbeat_name=worker").json["results"]) == 180
+    assert until(lambda: len(medic.ask("GET", "/heartbeat?heartbeat_name=worker").json["results"]) == 180)
 
 
 def test_an_edit_reloads_its_function_and_a_broken_one_says_so(
@@ -86,9 +91,9 @@ def test_an_edit_reloads_its_function_and_a_broken_one_says_so(
     handler = copy / "functions" / "heartbeat" / "ingest.py"
     handler.write_text(handler.read_text().replace('"OK"', '"OKAY"'))
     medic.wait_for_line(r"reloaded HeartbeatFunction \(ingest.py changed\)")
-    assert until(lambda: medic.ask("GET", ping, key=None).body == "OKAY", 10)
+    assert until(lambda: medic.ask("GET", ping, key=None).body == "OKAY")
     handler.write_text("this is no Python")
-    assert until(lambda: medic.ask("GET", ping, key=None).status >= 500, 10)
+    assert until(lambda: medic.ask("GET", ping, key=None).status >= 500)
     assert medic.ask("GET", "/health", key=None).status == 200
 
 
@@ -109,7 +114,7 @@ def test_a_run_that_was_killed_can_be_started_again_with_all_it_had(start_medic:
     started = medic.servers()
     medic.process.kill()
     medic.process.wait()
-    assert until(lambda: not any(is_running(pid) for pid in started), 15)
+    assert until(lambda: not any(is_running(pid) for pid in started))
     medic.start()
     assert [service["heartbeat_name"] for service in medic.ask("GET", "/service").json["results"]] == ["worker"]
 
@@ -128,14 +133,15 @@ def test_what_was_put_into_a_queue_is_there_after_a_kill_in_the_same_moment(
     for pid in (medic.process.pid, *started):
         os.kill(pid, signal.SIGKILL)
     medic.process.wait()
-    assert until(lambda: not any(is_running(pid) for pid in started), 15)
+    assert until(lambda: not any(is_running(pid) for pid in started))
     own_server.start()
     medic.start()
 
-    def heard() -> int:
-        return len(medic.ask("GET", "/heartbeat?heartbeat_name=worker").json["results"])
+    def all_are_heard() -> bool:
+        found = medic.ask("GET", "/heartbeat?heartbeat_name=worker")
+        return found.status == 200 and len(found.json["results"]) == 21
 
-    assert until(lambda: heard() == 21, 60), heard()
+    assert until(all_are_heard)
 
 
 def test_a_second_run_on_the_same_data_or_port_is_refused_in_one_line(
@@ -149,7 +155,7 @@ def test_a_second_run_on_the_same_data_or_port_is_refused_in_one_line(
             second.start()
         assert second.process is not None
         lines = second.output.read_text().strip().splitlines()
-        assert (second.process.wait(10), said in lines[-1], len(lines)) == (1, True, 1)
+        assert (second.process.wait(PATIENCE_SECONDS), said in lines[-1], len(lines)) == (1, True, 1)
 
 
 def test_a_data_directory_that_cannot_be_is_refused_in_one_line(tmp_path: Path) -> None:
@@ -160,4 +166,4 @@ def test_a_data_directory_that_cannot_be_is_refused_in_one_line(tmp_path: Path) 
         medic.start()
     assert medic.process is not None
     (line,) = medic.output.read_text().strip().splitlines()
-    assert (medic.process.wait(10), "cannot be used" in line) == (1, True)
+    assert (medic.process.wait(PATIENCE_SECONDS), "cannot be used" in line) == (1, True)

@@ -85,7 +85,7 @@ def test_one_that_is_waited_for_ends_when_we_are_interrupted(tmp_path: Path) -> 
 
 def is_gone(process: int) -> bool:
     """Within a moment: one that was killed is shown until its parent has heard of it."""
-    for _ in range(500):
+    for _ in range(12_000):
         stat = Path(f"/proc/{process}/stat")
         if not stat.exists() or stat.read_text().rsplit(")", 1)[1].split()[0] == "Z":
             return True

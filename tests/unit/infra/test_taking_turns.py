@@ -10,7 +10,7 @@ from typing import Any
 from local.emulator import with_room_for
 from local.gaps import MOST_PROCESSES, Room
 
-PATIENCE_SECONDS = 5
+PATIENCE_SECONDS = 120
 
 
 class Function:
