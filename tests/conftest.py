@@ -30,7 +30,10 @@ NEEDS_REDIS = [
     *("integration/test_key_cache.py", "integration/test_limiters.py", "integration/test_limits_together.py"),
 ]
 HAS_BROWSER = any(shutil.which(name) for name in ("chromium", "chromium-browser", "google-chrome"))
-NEEDS_BROWSER = ["system/test_browser.py", "system/test_dashboard_pages.py", "system/test_dashboard_walk.py"]
+NEEDS_BROWSER = [
+    *("system/test_browser.py", "system/test_dashboard_keyboard.py"),
+    *("system/test_dashboard_pages.py", "system/test_dashboard_walk.py"),
+]
 #: Debian puts it where only root looks.
 HAS_POOLER = shutil.which("pgbouncer", path=f"{os.environ.get('PATH', os.defpath)}:/usr/sbin") is not None
 NEEDS_POOLER = ["built/test_pooler.py"]

@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import Any
 
 import pytest
 
 from medic_core.domain.access.api_keys import Scope
+from medic_core.domain.watching.signals import SignalKind
+from medic_core.flows import edit_triggers
+from medic_core.flows.consider import Rules, consider_alerts
+from medic_core.flows.sweep import sweep
 from medic_core.store.connection import Database
-from tests.builders import a_service, rows
+from models.triggers import NewTrigger
+from tests.builders import a_service, hears, rows
 from tests.fixtures.approving import asking, status_of, text_of
 from tests.fixtures.dashboard import Dashboard, signed_in
 from tests.fixtures.functions import Functions
@@ -220,6 +226,61 @@ def test_what_cannot_be_stopped_is_said(
     assert reply.status == 400
     assert said in text_of(reply)
     assert switches(database) == []
+
+
+# Held.
+
+
+@pytest.fixture
+def held(database: Database) -> None:
+    """Six of six services have failed at once: their repairs wait as one batch."""
+    playbook_id = a_playbook(database, REST, name="restart")
+    with database.transaction() as tx:
+        edit_triggers.create(
+            tx, playbook_id, NewTrigger.model_validate({"service_pattern": "worker-*"}).columns(), "ann"
+        )
+    for number in range(6):
+        a_service(database, f"worker-{number}")
+        hears(database, f"worker-{number}", SignalKind.DOWN)
+    sweep(database, 0, timedelta(seconds=15))
+    assert consider_alerts(database, Rules(5)).held == 6
+
+
+@pytest.mark.usefixtures("held")
+def test_a_batch_that_was_held_is_approved_where_executions_are(dashboard: Dashboard, database: Database) -> None:
+    said = text_of(dashboard.live("/ui/executions"))
+    assert "6 repairs by the playbook restart wait for a decision" in said
+    hears(database, "worker-3")
+    assert dashboard.post("/ui/repair-batches/1/approve").status == 303
+    assert dashboard.said == "Approved: 5 of its repairs have started."
+    assert "wait for a decision" not in text_of(dashboard.get("/ui/executions"))
+    decided = rows(database, "SELECT status, decided_by FROM medic.repair_batches")
+    assert decided == [("approved", "admin testadmin")]
+    again = dashboard.post("/ui/repair-batches/1/reject")
+    assert again.status == 409
+    assert "this batch is approved" in again.body
+    assert dashboard.post("/ui/repair-batches/9/approve").status == 404
+
+
+@pytest.mark.usefixtures("held")
+def test_a_batch_is_rejected_but_by_nobody_who_only_looks(
+    functions: Functions, dashboard: Dashboard, database: Database
+) -> None:
+    reader = signed_in(functions, database, "eve", Scope.READ)
+    body = reader.get("/ui/executions").body
+    assert "wait for a decision" in body
+    assert "/ui/repair-batches/" not in body
+    assert reader.post("/ui/repair-batches/1/approve").status == 403
+    assert dashboard.post("/ui/repair-batches/1/reject").status == 303
+    assert dashboard.said == "Rejected: none of its repairs starts."
+    assert "No playbook has run yet" in dashboard.get("/ui/executions").body
+
+
+@pytest.mark.usefixtures("held")
+def test_a_batch_whose_time_is_over_waits_no_more(dashboard: Dashboard, database: Database) -> None:
+    with database.transaction() as tx:
+        tx.execute("UPDATE medic.repair_batches SET expires_at = now()")
+    assert "wait for a decision" not in dashboard.get("/ui/executions").body
 
 
 # Scopes.

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 
 import pytest
-from playwright.sync_api import Page
+from playwright.sync_api import Page, expect
 
 from medic_core.domain.access.api_keys import Scope
 from tests.fixtures.bridge import Bridge
@@ -29,20 +30,61 @@ def pages_of_world(world: World) -> list[PageOf]:
 def test_no_page_keeps_anybody_out_by_day_or_by_night_on_a_desk_or_a_phone(world: World, bridge: Bridge) -> None:
     found: dict[str, list[str]] = {}
     with signed_in(bridge.url, bypass_csp=True) as (page, _):
-        for one in [*pages_of_world(world), *others()]:
-            if one.rule.endswith(".svg"):
-                continue
-            page.goto(bridge.url + one.path)
+        for name in everything_to_look_at(page, bridge, world):
             for where, width in WIDTHS.items():
                 page.set_viewport_size({"width": width, "height": LOWEST})
                 for scheme in SCHEMES:
                     page.emulate_media(color_scheme=scheme)
-                    found[f"{one.path}, {where}, {scheme}"] = violations(
+                    found[f"{name}, {where}, {scheme}"] = violations(
                         page, only_looks=(where, scheme) != ("desktop", "light")
                     )
-                assert page.evaluate("document.documentElement.scrollWidth") <= width, (one.path, where)
+                assert page.evaluate("document.documentElement.scrollWidth") <= width, (name, where)
     wrong = {name: texts for name, texts in found.items() if texts}
     assert not wrong, "\n".join(f"{name}\n  " + "\n  ".join(texts) for name, texts in wrong.items())
+
+
+def everything_to_look_at(page: Page, bridge: Bridge, world: World) -> Iterator[str]:
+    """Goes there and says where it is: each page, each form as it comes back, what is shown once, and the first run."""
+    paths = [one.path for one in [*pages_of_world(world), *others()] if not one.rule.endswith(".svg")]
+    for path in paths:
+        page.goto(bridge.url + path)
+        yield path
+    answered = 0
+    for path, kind in asking(page, bridge, paths):
+        answered += 1
+        yield f"{kind} of {path}, answered"
+    assert answered >= LEAST_ANSWERS
+    page.goto(f"{bridge.url}/ui/api-keys")
+    page.get_by_label("Name").fill("new")
+    page.get_by_role("button", name="Make the key").click()
+    expect(page.get_by_role("heading", level=1)).to_have_text("This is the new key")
+    yield "a new key"
+    page.goto(f"{bridge.url}/ui/targets")
+    page.get_by_label("URL", exact=True).fill(f"{world.receivers.webhook.url}/hook")
+    page.get_by_role("region", name="Add a webhook").get_by_role("button", name="Add it").click()
+    expect(page.get_by_role("heading", level=1)).to_have_text("Its signing secret")
+    yield "a new secret"
+    with bridge.lock, world.database.transaction() as tx:
+        tx.execute("DELETE FROM medic.services")
+    page.goto(f"{bridge.url}/ui")
+    expect(page.get_by_role("heading", level=1)).to_have_text("Welcome to Medic")
+    yield "the first run"
+
+
+def asking(page: Page, bridge: Bridge, paths: list[str]) -> Iterator[tuple[str, str]]:
+    """Sends each form that takes text what it cannot take, and stays where it is asked for again."""
+    sent: set[str] = set()
+    for path in paths:
+        page.goto(bridge.url + path)
+        for kind in {kind for kind, takes_text in page.evaluate(ASKING) if takes_text} - sent:
+            sent.add(kind)
+            page.goto(bridge.url + path)
+            number = [kind for kind, _ in page.evaluate(ASKING)].index(kind)
+            with page.expect_navigation() as answer:
+                page.evaluate(SENT, [number, NO_TEXT])
+            assert answer.value.request.redirected_from is None, f"{kind} of {path} takes {NO_TEXT!r}"
+            if page.locator("main form").count():
+                yield path, kind
 
 
 @pytest.mark.skipif(axe() is None, reason="there is no npm here to bring axe")
@@ -66,14 +108,18 @@ ATTACK = """'">javascript:window.ran=20<svg/onload=window.ran=21><img src=x oner
 FILLED = """attack => [...document.querySelectorAll("form[method=get]")].map(form =>
   `${form.getAttribute("action")}?${new URLSearchParams([...new FormData(form).keys()].map(name => [name, attack]))}`
 )"""
+#: The fields of a form in which anything can be written.
+TEXTS = "input:not([type=hidden], [type=checkbox], [type=radio]), textarea"
 #: Every button that sends a form, but the one that signs out; and whom it sends that to, whatever its number.
 BUTTONS = """[...document.querySelectorAll("form[method=post] button:not([type=button])")]
   .filter(one => !one.closest("form.who"))"""
 KINDS = f"""{BUTTONS}.map(one =>
   (one.getAttribute("formaction") || one.form.getAttribute("action") || location.pathname).replace(/[0-9]+/g, "N"))"""
+#: The same, and whether the form takes text.
+ASKING = f"""{BUTTONS}.map((one, at) => [({KINDS})[at], !!one.form.querySelector({TEXTS!r})])"""
 SENT = f"""([number, attack]) => {{
   const button = {BUTTONS}[number], form = button.form
-  for (const field of form.querySelectorAll("input:not([type=hidden], [type=checkbox], [type=radio]), textarea"))
+  for (const field of form.querySelectorAll({TEXTS!r}))
     field.value = attack
   form.noValidate = true
   form.requestSubmit(button)
@@ -82,6 +128,8 @@ SENT = f"""([number, attack]) => {{
 #: An answer that says no, and a value that is no time.
 EXPECTED = re.compile("status of [45]|does not conform")
 LEAST_FORMS = 30
+#: A bell, which no field takes; and so many forms at least are shown again when they are sent it.
+NO_TEXT, LEAST_ANSWERS = "\a", 6
 
 
 def nothing_ran(page: Page) -> bool:

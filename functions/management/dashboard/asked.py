@@ -84,9 +84,13 @@ class Form:
             raise BadRequest(f"{name}: must be at most {MOST_HOURS}.")
         return timedelta(hours=found)
 
-    def moment(self, name: str) -> datetime | None:
-        """A time as a date field has it, which is UTC; None where nothing was written. Raises BadRequest."""
-        return moment(self.line(name), name)
+    def moment(self, name: str, before: datetime | None = None) -> datetime | None:
+        """A time as a date field has it, which is UTC; None where nothing was written. Raises BadRequest.
+
+        A field shows no seconds: where it says what it said of `before`, that is meant.
+        """
+        text = self.line(name)
+        return before if before is not None and text == minute(before) else moment(text, name)
 
 
 def valid(model: type[Model], sent: Mapping[str, Any]) -> Model:
@@ -95,6 +99,11 @@ def valid(model: type[Model], sent: Mapping[str, Any]) -> Model:
         return model.model_validate(dict(sent))
     except ValidationError as error:
         raise BadRequest(problems(error.errors())) from error
+
+
+def minute(at: datetime | None) -> str:
+    """A time as a date field shows it."""
+    return f"{at.astimezone(UTC):%Y-%m-%dT%H:%M}" if at is not None else ""
 
 
 def number(text: str, name: str) -> int:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from datetime import UTC, datetime, timedelta
 from http import HTTPStatus
 from http.cookies import CookieError, SimpleCookie
@@ -76,6 +76,13 @@ def _read(written: str) -> str | Markup:
         return written
 
 
+def said_of(wrong: str, names: Collection[str]) -> str:
+    """What a message says of a field, by any of its names; empty where it says nothing of it."""
+    field = "|".join(map(re.escape, names))
+    found = re.search(rf"(?:^|; )(?:{field})(?:\.[\w.-]+)?:? (.+?)\.?(?=; [\w.-]+: |$)", wrong)
+    return found[1] if found else ""
+
+
 def seconds(length: float | None) -> str:
     """A length that is given in seconds, as people say it."""
     return "" if length is None else spoken(timedelta(seconds=length))
@@ -103,7 +110,7 @@ ENVIRONMENT.filters |= {
     "written": pages.written,
     "address": address_of,
 }
-ENVIRONMENT.globals |= {"asset": assets.path_of, "again": again, "strokes": charts.strokes}
+ENVIRONMENT.globals |= {"asset": assets.path_of, "again": again, "strokes": charts.strokes, "said_of": said_of}
 
 
 def page(

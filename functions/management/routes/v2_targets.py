@@ -85,13 +85,7 @@ def changed(
     caller: Caller, target_id: PathId, wanted: Annotated[ChangedTarget, Body()]
 ) -> Response[Envelope[ReadTarget]]:
     """Change the fields that are sent; a config is sent whole."""
-    columns = wanted.model_dump(exclude_unset=True)
-    with door.DATABASE.transaction() as tx:
-        before = manage.existing(tx, TARGETS, target_id)
-        if "config" in columns:
-            columns["config"] = _read_config(before, columns["config"])
-            _check_config(caller, before.type, columns["config"])
-        target = manage.change(tx, TARGETS, target_id, columns, caller.version)
+    target = target_changed(caller, target_id, wanted, caller.version)
     return _shown(target, "Target changed.")
 
 
@@ -147,6 +141,17 @@ def target_made(caller: Visitor, wanted: NewTarget) -> NotificationTarget:
     with door.DATABASE.transaction() as tx:
         _check_owner(tx, wanted.service_id, wanted.team_id)
         return manage.create(tx, TARGETS, values)
+
+
+def target_changed(caller: Visitor, target_id: int, wanted: ChangedTarget, version: int | None) -> NotificationTarget:
+    """Change what was sent. Raises BadRequest, Forbidden, NotFound, Stale."""
+    columns = wanted.model_dump(exclude_unset=True)
+    with door.DATABASE.transaction() as tx:
+        before = manage.existing(tx, TARGETS, target_id)
+        if "config" in columns:
+            columns["config"] = _read_config(before, columns["config"])
+            _check_config(caller, before.type, columns["config"])
+        return manage.change(tx, TARGETS, target_id, columns, version)
 
 
 def target_tried(caller: Visitor, target_id: int) -> Delivery | None:

@@ -169,11 +169,16 @@ def batch_rejected(caller: Caller, batch_id: PathId) -> Response[Envelope[Decide
 
 
 def _decided(caller: Visitor, batch_id: int, *, approved: bool) -> Response[Envelope[DecidedBatch]]:
-    most = door.SETTINGS.breaker_executions
-    with door.DATABASE.transaction() as tx:
-        started = executions_by_people.decide_batch(tx, batch_id, caller.actor, most, approved=approved)
+    started = batch_decided(caller, batch_id, approved=approved)
     status = BatchStatus.APPROVED if approved else BatchStatus.REJECTED
     return door.answer(DecidedBatch(batch_id=batch_id, status=status, started=started), f"Batch {status}.")
+
+
+def batch_decided(caller: Visitor, batch_id: int, *, approved: bool) -> int:
+    """Decide about a batch; how many of its repairs have started. Raises NotFound, Conflict."""
+    most = door.SETTINGS.breaker_executions
+    with door.DATABASE.transaction() as tx:
+        return executions_by_people.decide_batch(tx, batch_id, caller.actor, most, approved=approved)
 
 
 def _shown(trigger: TriggerRow, message: str = "", status: int = HTTPStatus.OK) -> Response[Envelope[ReadTrigger]]:

@@ -1,16 +1,19 @@
-"""/ui/api-keys: made, rotated, revoked. A key's text is on the page that answers, and nowhere else."""
+"""/ui/api-keys: made, edited, rotated, revoked. A key's text is on the page that answers, and nowhere else."""
 
 from __future__ import annotations
 
-from datetime import timedelta
+from collections.abc import Mapping
+from datetime import datetime, timedelta
 from http import HTTPStatus
+from typing import Any
 
 from aws_lambda_powertools.event_handler import Response
 from aws_lambda_powertools.event_handler.api_gateway import Router
 
 import door
-from dashboard import rendering
-from dashboard.asked import Form, valid
+from dashboard import editing, rendering
+from dashboard.asked import Form, minute, valid
+from dashboard.editing import Edited
 from door import Caller, Visitor
 from medic_core.adapters import hashing
 from medic_core.api.answers import status_of
@@ -19,7 +22,8 @@ from medic_core.errors import MedicError
 from medic_core.flows import keys
 from medic_core.flows.keys import Shown
 from medic_core.store import api_keys
-from models.api_keys import NewApiKey, Rotation
+from medic_core.store.api_keys import ApiKey
+from models.api_keys import ChangedApiKey, NewApiKey, Rotation
 from models.fields import PathId
 from models.pages import id_cursor, read_id_cursor
 
@@ -49,9 +53,36 @@ def created(caller: Caller) -> Response[str]:
     try:
         made = _created(form)
     except MedicError as error:
-        values = {"name": form.text("name", 500), "expires_at": form.text("expires_at", 50)}
-        return _list(caller, {**values, "scopes": form.values.get("scopes", [])}, error)
+        return _list(caller, _written(form), error)
     return _shown_once(caller, made, "This is the new key")
+
+
+@door.page(router, "GET", f"{PATH}/<api_key_id>/edit", needs=Scope.ADMIN)
+def asked_to_edit(caller: Caller, api_key_id: PathId) -> Response[str]:
+    """The form that changes a key."""
+    with door.DATABASE.autocommit() as connection:
+        key = keys.read(connection, api_key_id)
+    values = {"name": key.name, "scopes": key.scopes, "expires_at": minute(key.expires_at)}
+    return _editing(caller, key, values, str(key.version))
+
+
+@door.page(router, "POST", f"{PATH}/<api_key_id>/edit", needs=Scope.ADMIN)
+def edited(caller: Caller, api_key_id: PathId) -> Response[str]:
+    """Change what a key is called, what it may and when it ends, unless somebody else has since the form was shown."""
+    form = Form.of(caller.request)
+    with door.DATABASE.autocommit() as connection:
+        before = keys.read(connection, api_key_id)
+    try:
+        sent = _sent(form, before.expires_at)
+        if sent["expires_at"] == before.expires_at:
+            # It stays, also where it is over by now.
+            del sent["expires_at"]
+        wanted = valid(ChangedApiKey, sent)
+        with door.DATABASE.transaction() as tx:
+            key = keys.change(tx, api_key_id, wanted.columns(), editing.version_of(form))
+    except MedicError as error:
+        return _editing(caller, before, _written(form), form.line("version"), error)
+    return rendering.gone_to(PATH, f"{key.name} was changed: it holds from the next request on.")
 
 
 @door.page(router, "POST", f"{PATH}/<api_key_id>/rotate", needs=Scope.ADMIN)
@@ -74,14 +105,35 @@ def revoked(caller: Caller, api_key_id: PathId) -> Response[str]:
 
 def _created(form: Form) -> Shown:
     """Raises BadRequest, Conflict."""
-    sent = {
-        "name": form.line("name"),
-        "scopes": form.values.get("scopes", []),
-        "expires_at": form.moment("expires_at"),
-    }
-    wanted = valid(NewApiKey, sent)
+    wanted = valid(NewApiKey, _sent(form))
     with door.DATABASE.transaction() as tx:
         return keys.create(tx, wanted.name, wanted.scopes, wanted.expires_at, wanted.rate_limits, hashing)
+
+
+def _sent(form: Form, ends: datetime | None = None) -> dict[str, Any]:
+    """What the API's models take, unchecked. Raises BadRequest."""
+    return {
+        "name": form.line("name"),
+        "scopes": form.values.get("scopes", []),
+        "expires_at": form.moment("expires_at", ends),
+    }
+
+
+def _written(form: Form) -> dict[str, Any]:
+    """What was filled in."""
+    values = {"name": form.text("name", 500), "expires_at": form.text("expires_at", 50)}
+    return {**values, "scopes": form.values.get("scopes", [])}
+
+
+def _editing(
+    caller: Visitor, key: ApiKey, values: Mapping[str, Any], version: str, wrong: MedicError | None = None
+) -> Response[str]:
+    edited = Edited(key.name, "api_key_fields.html", PATH, "API keys")
+    return editing.page(caller, edited, values, version, wrong, scopes=_scopes())
+
+
+def _scopes() -> dict[str, str]:
+    return {scope.value: text for scope, text in SCOPES.items()}
 
 
 def _list(caller: Visitor, values: dict[str, object], error: MedicError | None = None) -> Response[str]:
@@ -97,7 +149,7 @@ def _list(caller: Visitor, values: dict[str, object], error: MedicError | None =
         keys=rows[:PAGE],
         own=caller.key.api_key_id,
         next=id_cursor(rows[PAGE - 1].api_key_id) if len(rows) > PAGE else None,
-        scopes={scope.value: text for scope, text in SCOPES.items()},
+        scopes=_scopes(),
         values=values,
     )
 

@@ -17,7 +17,7 @@ from medic_core.domain.repair.kill_switches import KillLevel
 from medic_core.domain.watching.names import like_pattern
 from medic_core.errors import NotFound
 from medic_core.flows import approve, executions_by_people, parsed_playbooks
-from medic_core.store import approvals, execution_lists, kill_switches
+from medic_core.store import approvals, execution_lists, repair_stops
 from medic_core.store.execution_lists import Wanted
 from models.fields import PathId
 from models.pages import id_cursor, read_id_cursor
@@ -25,7 +25,7 @@ from routes.v2_executions import voter_of
 
 router = Router()  # type: ignore[no-untyped-call]
 PATH = "/ui/executions/<execution_id>"
-PAGE, MOST_SWITCHES = 50, 50
+PAGE, MOST_STOPS = 50, 50
 LONGEST_REASON = 1000
 
 
@@ -44,7 +44,7 @@ def listed(caller: Caller) -> Response[str]:
     )
     with door.DATABASE.autocommit() as connection:
         rows = execution_lists.listed(connection, wanted, read_id_cursor(query.get("cursor") or None), PAGE + 1)
-        stopped = kill_switches.named(connection, MOST_SWITCHES)
+        stops = repair_stops.listed(connection, MOST_STOPS)
     return rendering.page(
         caller,
         "executions.html",
@@ -52,7 +52,7 @@ def listed(caller: Caller) -> Response[str]:
         executions=rows[:PAGE],
         next=id_cursor(rows[PAGE - 1].execution_id) if len(rows) > PAGE else None,
         statuses=[one.value for one in ExecutionStatus],
-        stopped=stopped,
+        stops=stops,
         levels=[one.value for one in KillLevel],
     )
 

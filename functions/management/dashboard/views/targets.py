@@ -43,6 +43,12 @@ ADDRESSES = {
     Channel.WEBHOOK: "a URL, which is sent signed messages",
     Channel.APPRISE: "an Apprise URL, like mailto://user:password@example.com (for admins alone)",
 }
+#: What can be chosen of a target.
+CHOICES: dict[str, Any] = {
+    "channels": {channel.value: text for channel, text in ADDRESSES.items()},
+    "periods": [one.value for one in Period],
+    "priorities": [one.value for one in Priority],
+}
 #: Deliveries that are over, and can be made again.
 FINISHED = (Status.SUCCESS, Status.FAILED, Status.SKIPPED)
 
@@ -60,7 +66,7 @@ def added(caller: Caller) -> Response[str]:
     try:
         made = target_made(caller, _target(form))
     except MedicError as error:
-        return _list(caller, {"target": _values(form)}, error)
+        return _list(caller, {"target": written(form)}, error)
     if made.secret is None:
         return rendering.gone_to(PATH, "The target is there. Send it a test, to see that it is reached.")
     return _secret_shown(caller, made.secret)
@@ -73,7 +79,7 @@ def webhook_added(caller: Caller) -> Response[str]:
     try:
         made = webhook_made(_webhook(form))
     except MedicError as error:
-        return _list(caller, {"webhook": _values(form)}, error)
+        return _list(caller, {"webhook": written(form)}, error)
     return _secret_shown(caller, made.secret)
 
 
@@ -106,9 +112,7 @@ def _list(caller: Visitor, values: dict[str, Any], error: MedicError | None = No
         deliveries=deliveries,
         finished=FINISHED,
         statuses=[one.value for one in Status],
-        channels={channel.value: text for channel, text in ADDRESSES.items()},
-        periods=[one.value for one in Period],
-        priorities=[one.value for one in Priority],
+        **CHOICES,
         values={"target": {}, "webhook": {}, **values},
     )
 
@@ -120,19 +124,26 @@ def _target(form: Form) -> NewTarget:
         raise BadRequest("type: say how it is reached.")
     config: dict[str, Any] = {ADDRESS[channel]: form.line("address", 2048)}
     if channel is Channel.WEBHOOK:
-        config["headers"] = _headers(form)
+        config["headers"] = headers(form)
     sent = {
         "type": channel.value,
         "config": config,
-        "priority": form.whole("priority") or 0,
-        "period": form.line("period") or Period.ALWAYS.value,
-        "min_priority": form.line("min_priority") or None,
+        **when(form),
         **_owner(form),
     }
     try:
         return TARGET.validate_python(sent)
     except ValidationError as error:
         raise BadRequest(problems([{**one, "loc": one["loc"][1:]} for one in error.errors()])) from error
+
+
+def when(form: Form) -> dict[str, Any]:
+    """When it is told, as the API has it, unchecked. Raises BadRequest."""
+    return {
+        "priority": form.whole("priority") or 0,
+        "period": form.line("period") or Period.ALWAYS.value,
+        "min_priority": form.line("min_priority") or None,
+    }
 
 
 def _owner(form: Form) -> dict[str, int]:
@@ -147,7 +158,7 @@ def _owner(form: Form) -> dict[str, int]:
 
 def _webhook(form: Form) -> NewWebhook:
     """Raises BadRequest."""
-    sent: dict[str, Any] = {"url": form.line("url", 2048), "headers": _headers(form)}
+    sent: dict[str, Any] = {"url": form.line("url", 2048), "headers": headers(form)}
     service = form.line("service")
     if service:
         with door.DATABASE.autocommit() as connection:
@@ -155,7 +166,7 @@ def _webhook(form: Form) -> NewWebhook:
     return valid(NewWebhook, sent)
 
 
-def _headers(form: Form) -> dict[str, str]:
+def headers(form: Form) -> dict[str, str]:
     """A header a line. Raises BadRequest."""
     found: dict[str, str] = {}
     for line in form.lines("headers"):
@@ -166,7 +177,7 @@ def _headers(form: Form) -> dict[str, str]:
     return found
 
 
-def _values(form: Form) -> dict[str, str]:
+def written(form: Form) -> dict[str, str]:
     """What was filled in, but for what is secret of it."""
     return {name: form.text(name, 2048) for name in form.values if name != "headers"}
 

@@ -68,36 +68,6 @@ def listed(tx: Transaction, after: int, limit: int) -> list[KillSwitch]:
         return cursor.execute(LISTED, {"after": after, "limit": limit}).fetchall()
 
 
-@dataclass(frozen=True, slots=True)
-class NamedKillSwitch:
-    """One that is thrown, and what it is about. `subject` is None where it is about everything."""
-
-    kill_switch_id: int
-    level: str
-    subject_id: int | None
-    subject: str | None
-    reason: str
-    thrown_by: str
-    thrown_at: datetime
-
-
-NAMED: Final = """
-SELECT k.kill_switch_id, k.level, k.subject_id, COALESCE(t.name, s.heartbeat_name, p.name) AS subject, k.reason,
-       k.thrown_by, k.thrown_at
-  FROM medic.kill_switches k
-  LEFT JOIN medic.teams t ON k.level = 'team' AND t.team_id = k.subject_id
-  LEFT JOIN medic.services s ON k.level = 'service' AND s.service_id = k.subject_id
-  LEFT JOIN medic.playbooks p ON k.level = 'playbook' AND p.playbook_id = k.subject_id
- ORDER BY k.level <> 'global', k.kill_switch_id LIMIT %(limit)s
-"""
-
-
-def named(tx: Transaction, limit: int) -> list[NamedKillSwitch]:
-    """Those that are thrown, the one about everything first."""
-    with tx.cursor(row_factory=class_row(NamedKillSwitch)) as cursor:
-        return cursor.execute(NAMED, {"limit": limit}).fetchall()
-
-
 SUBJECT: Final = """
 SELECT CASE %(level)s::text
        WHEN 'team' THEN (SELECT team_id FROM medic.teams WHERE name_key = %(name_key)s::text)

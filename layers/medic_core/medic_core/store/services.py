@@ -266,6 +266,16 @@ def by_names(tx: Transaction, name_keys: Collection[str]) -> dict[str, int]:
     return dict(tx.execute(BY_NAMES, {"name_keys": list(name_keys)}).fetchall())
 
 
+HEARTBEAT_NAMES: Final = """
+SELECT heartbeat_name FROM medic.services WHERE service_id = ANY(%(service_ids)s::bigint[]) ORDER BY name_key
+"""
+
+
+def heartbeat_names(tx: Transaction, service_ids: Collection[int]) -> list[str]:
+    """What these services call themselves, as far as they are still there."""
+    return [name for (name,) in tx.execute(HEARTBEAT_NAMES, {"service_ids": list(service_ids)}).fetchall()]
+
+
 DELETE: Final = """
 WITH events AS (DELETE FROM medic.heartbeat_events WHERE service_id = %(service_id)s)
 DELETE FROM medic.services WHERE service_id = %(service_id)s
